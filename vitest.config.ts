@@ -1,0 +1,19 @@
+import { defineConfig } from 'vitest/config'
+
+/** `vitest run` is the default suite; `vitest run --mode matrix` and `--mode soak` are the long ones. */
+export default defineConfig(({ mode }) => {
+  const long = mode === 'matrix' || mode === 'soak'
+  return {
+    test: {
+      include: long ? [`test/${mode}/**/*.test.ts`] : ['test/**/*.test.ts'],
+      exclude: long ? [] : ['test/matrix/**', 'test/soak/**'],
+      globalSetup: ['test/servers/global-setup.ts'],
+      // Each file in a process of its own: native modules, signals and exit codes are tested. Two cores are assumed,
+      // and the servers need their share of them.
+      pool: 'forks',
+      maxWorkers: 2,
+      testTimeout: long ? 3_600_000 : 60_000,
+      hookTimeout: long ? 600_000 : 120_000,
+    },
+  }
+})

@@ -1,0 +1,119 @@
+/**
+ * What a location must be able to do so that a tree can be read from it or written to it.
+ *
+ * Paths are below the location's root: `""` is the root itself, then `"a"`, `"a/b"`.
+ * Calls work on many znodes at once, because one round trip per znode is what makes a copy slow.
+ */
+import type { AclList } from './acl.ts'
+import type { Data, Stat } from './znode.ts'
+
+export type Side = 'source' | 'target'
+
+/** Why one znode could not be read or written. It belongs to a path and never stops the rest. */
+export class ZnodeError {
+  /** The server's name for it (`NONODE`, `NOAUTH`, …), or one of ours in the same style. */
+  readonly code: string
+  /** One sentence for a person. */
+  readonly message: string
+  constructor(code: string, message: string) {
+    this.code = code
+    this.message = message
+  }
+  get gone(): boolean {
+    return this.code === 'NONODE'
+  }
+}
+
+export interface StatReply {
+  stat: Stat
+  acl: AclList
+  /** The zxid of the state that the reply shows. */
+  zxid: bigint
+}
+
+export interface DataReply {
+  stat: Stat
+  data: Data
+  zxid: bigint
+}
+
+/** What stays the same for as long as a root is the same znode: a journal belongs to it. */
+export interface RootIdentity {
+  czxid: bigint
+  ctime: bigint
+}
+
+export interface ListReply {
+  /** Sorted. The root's own `zookeeper` is left out when the root is `/`. */
+  names: string[]
+  zxid: bigint
+}
+
+export interface TreeReader {
+  /** Child names of each directory. */
+  list(paths: readonly string[]): Promise<(ListReply | ZnodeError)[]>
+  /** Stat and ACL of each znode, without its data. */
+  stat(paths: readonly string[]): Promise<(StatReply | ZnodeError)[]>
+  /**
+   * Data and Stat of each znode. `sizes` are the lengths to expect, where they are known;
+   * without them the location reads in smaller batches, so that no server has to build a huge reply.
+   */
+  data(paths: readonly string[], sizes?: readonly number[]): Promise<(DataReply | ZnodeError)[]>
+}
+
+export interface TreeSource {
+  readonly side: Side
+  /** As the user wrote it, without secrets. */
+  readonly name: string
+  /** The root as an absolute path, e.g. `/codis3`. */
+  readonly rootPath: string
+  /** `null` when the root does not exist. For `/`, its oldest child's. */
+  identity(): Promise<RootIdentity | null>
+  /** The newest zxid of the place, after a sync: everything at or below it is visible to this reader. */
+  position(): Promise<bigint>
+  /**
+   * A reader for a group of reads that depend on each other: what it shows never goes back in time,
+   * and is at least as new as `after`, the zxid of an earlier reply (0n for any).
+   * Lanes are spread over the location's sessions.
+   */
+  lane(after: bigint): TreeReader
+  /** How often a connection was lost and found again. */
+  readonly reconnects: number
+  close(): Promise<void>
+}
+
+/** `version` and `aversion` are what was read; −1 for any. */
+export type Change =
+  | { kind: 'create'; path: string; data: Data; acl: AclList }
+  | { kind: 'setData'; path: string; data: Data; version: number }
+  | { kind: 'setAcl'; path: string; acl: AclList; aversion: number }
+  | { kind: 'delete'; path: string; version: number }
+
+/**
+ * `done`: acknowledged. A `ZnodeError`: refused, nothing was changed.
+ * `unsettled`: not applied because a neighbour in its batch was refused, or unknown because the connection was lost.
+ */
+export type ChangeOutcome = 'done' | 'unsettled' | ZnodeError
+
+export interface TreeTarget extends TreeSource {
+  /**
+   * Applies changes in order, and after those of all earlier calls, without waiting for them:
+   * a directory and its children may be in flight together. Changes of several calls may share a batch.
+   */
+  write(changes: readonly Change[]): Promise<ChangeOutcome[]>
+  /** The same, each change on its own, so that each has its own outcome. Slower; for recovery. */
+  writeEach(changes: readonly Change[]): Promise<ChangeOutcome[]>
+  /**
+   * Waits until nothing written earlier can still arrive: the writing session is attached again, or proven expired
+   * and replaced, and synced. Reads through `settled` afterwards see every write that took place.
+   */
+  settle(): Promise<void>
+  /** A reader through the writing session. */
+  readonly settled: TreeReader
+  /** The zxid of the last acknowledged write of this run; 0n before the first. */
+  readonly lastWrite: bigint
+  /** Makes missing ancestors of the root; each takes the ACL of the nearest one that existed. Returns how many. */
+  createAncestors(): Promise<number>
+  /** The permissions that the tool's own identities have under this ACL, as far as can be known. */
+  permissionsUnder(acl: AclList): number
+}

@@ -1,0 +1,83 @@
+/**
+ * What jobs say while they run and at their end. Jobs know no terminal and no exit code:
+ * `report/` prints these, `cli/` turns the status into a code.
+ */
+import type { Side } from './contracts.ts'
+
+export type DifferenceKind =
+  | 'data'
+  | 'acl'
+  | 'missing-in-target'
+  | 'missing-in-source'
+  | 'ephemeral'
+  | 'sequence'
+  | 'version'
+
+export type Phase = 'connect' | 'plan' | 'copy' | 'verify' | 'delete' | 'count' | 'digest' | 'settle'
+
+export type JobEvent =
+  | { type: 'run'; command: string; runId: string | null; journal: string | null; source: string; target: string | null; resumed: boolean; version: string }
+  | { type: 'phase'; phase: Phase }
+  | { type: 'difference'; path: string; what: DifferenceKind[] }
+  | { type: 'skipped'; path: string; reason: string }
+  | { type: 'failed'; path: string; side: Side; code: string; message: string }
+  | { type: 'waiting'; side: Side; reason: string; seconds: number }
+  /** Something that a DBA should know and that is no problem. */
+  | { type: 'note'; message: string }
+  /** A dry run's line: what would be done to a path. */
+  | { type: 'plan'; path: string; action: 'create' | 'update' | 'set-acl' | 'delete'; bytes: number }
+  /** `verify --combined`: a mark for every znode. */
+  | { type: 'combined'; path: string; mark: '=' | '*' | '+' | '-' | '!' }
+  /** `digest`: a directory's, or the root's. */
+  | { type: 'digest'; path: string; znodes: number; digest: string }
+
+export type Emit = (event: JobEvent) => void
+
+/** Live counts, changed in place on the hot path and polled by the progress display. */
+export interface Counts {
+  read: number
+  created: number
+  updated: number
+  unchanged: number
+  deleted: number
+  skipped: number
+  failed: number
+  bytesRead: number
+  bytesWritten: number
+  directories: number
+  differences: number
+  /** Znodes done in the current phase, and how many there are in all where that can be known. */
+  phaseDone: number
+  phaseBytes: number
+  phaseTotal: number | null
+}
+
+export function newCounts(): Counts {
+  return {
+    read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, skipped: 0, failed: 0,
+    bytesRead: 0, bytesWritten: 0, directories: 0, differences: 0,
+    phaseDone: 0, phaseBytes: 0, phaseTotal: null,
+  }
+}
+
+export type Status = 'done' | 'identical' | 'different' | 'incomplete' | 'refused' | 'interrupted' | 'failed'
+export type Consistency = 'quiet' | 'converged' | 'moving' | 'unknown'
+
+/** How a job ended. The JSON summary is made of this. */
+export interface JobResult {
+  status: Status
+  /** One sentence, empty when there is nothing to say beyond the status. */
+  message: string
+  counts: Counts
+  digest: { source: string | null; target: string | null }
+  sourceMoved: number
+  consistency: Consistency
+}
+
+/** What every job is handed besides its locations. */
+export interface JobContext {
+  emit: Emit
+  counts: Counts
+  /** Aborted on SIGINT and SIGTERM: start nothing new, finish what is in flight, save. */
+  signal: AbortSignal
+}

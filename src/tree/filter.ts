@@ -1,0 +1,61 @@
+/**
+ * Which znodes a job looks at. Globs are picomatch's, with `dot`, on the path below the root.
+ *
+ * An excluded znode takes its whole subtree with it: nothing of it is read. With includes, only what matches one is
+ * compared and counted; a directory that merely leads to a match is `onTheWay`: it is made when the target lacks it,
+ * and not compared. The root itself is always in.
+ */
+import picomatch from 'picomatch'
+
+export type Verdict = 'in' | 'on-the-way' | 'out'
+
+type Matcher = (path: string) => boolean
+
+export class Filter {
+  readonly include: readonly string[]
+  readonly exclude: readonly string[]
+  readonly #included: readonly Matcher[]
+  readonly #excluded: readonly Matcher[]
+  readonly #leads: readonly Matcher[]
+
+  constructor(include: readonly string[] = [], exclude: readonly string[] = []) {
+    this.include = include
+    this.exclude = exclude
+    this.#included = include.map((glob) => picomatch(glob, { dot: true }))
+    this.#excluded = exclude.map((glob) => picomatch(glob, { dot: true }))
+    this.#leads = include.map(leadsTo)
+  }
+
+  get everything(): boolean {
+    return this.#included.length === 0 && this.#excluded.length === 0
+  }
+
+  /** Asked from the top down: a path is only asked about when its ancestors were not `out`. */
+  judge(path: string): Verdict {
+    if (path === '' || this.everything) return 'in'
+    if (this.#excluded.some((matches) => matches(path))) return 'out'
+    if (this.#included.length === 0 || this.#included.some((matches) => matches(path))) return 'in'
+    return this.#leads.some((leads) => leads(path)) ? 'on-the-way' : 'out'
+  }
+
+  /** Asked of a single path, ancestors and all. */
+  holds(path: string): boolean {
+    for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+      if (this.judge(path.slice(0, slash)) === 'out') return false
+    }
+    return this.judge(path) === 'in'
+  }
+}
+
+/** Could something below this directory match the glob? When in doubt, yes. */
+function leadsTo(glob: string): Matcher {
+  if (/[{(!]/.test(glob)) return () => true
+  const segments = glob.split('/')
+  const deep = segments.indexOf('**')
+  const heads = (deep < 0 ? segments : segments.slice(0, deep)).map((segment) => picomatch(segment, { dot: true }))
+  return (path) => {
+    const names = path.split('/')
+    if (deep < 0 && names.length >= segments.length) return false
+    return names.every((name, at) => heads[at] === undefined || heads[at](name))
+  }
+}

@@ -1,0 +1,291 @@
+/**
+ * One merge-walk over two trees, in step. It says for each path what is there on either side; a hand acts on it.
+ *
+ * Directories (znodes with children) are taken from a stack, deepest first, several narrow ones or a slice of a wide
+ * one at a time, so that one round trip serves many znodes whatever the tree's shape. What is held in memory is the
+ * widest directory's names, the stack, and a fixed window of znodes in flight: never the tree.
+ */
+import pLimit from 'p-limit'
+import type { ListReply, Side, TreeSource } from './contracts.ts'
+import { ZnodeError } from './contracts.ts'
+import { Directory, type Part } from './directory.ts'
+import type { Filter } from './filter.ts'
+import { type Lanes, type Pair, type PairOptions, readPairs } from './pairs.ts'
+import { childPath } from './path.ts'
+import { ByteWindow, type Pace } from './windows.ts'
+
+/** Znodes in one group: enough to fill a batch, few enough to lose little when the process is killed. */
+const GROUP_ZNODES = 256
+/** Groups in flight. Their products with the above are the window of znodes. */
+const GROUPS = 8
+/** Data in hand, both sides together. */
+const WINDOW_BYTES = 16 * 1024 * 1024
+
+export interface MarchPair extends Pair {
+  /** The directory that holds it; the root has none. */
+  readonly directory: Directory | null
+  readonly part: Part | null
+  /** False for a directory that only leads to what the filter lets in: neither compared nor counted. */
+  readonly counted: boolean
+  /** Whether the march goes on below. A hand may say no before its first await. */
+  descend: boolean
+}
+
+/** A directory's progress: all children up to and including `watermark` are settled; `done` when there are no more. */
+export interface Advance {
+  directory: Directory
+  watermark: string | null
+  done: boolean
+}
+
+export interface MarchHand {
+  /**
+   * Acts on pairs, parents always before their children. What must reach the target before the children do has to be
+   * queued before the first await. Resolves when nothing of it is in flight any more.
+   */
+  pairs(pairs: MarchPair[]): Promise<void>
+  /** A directory whose children cannot be listed: its subtree on that side is not looked at. */
+  unlisted(directory: Directory, side: Side, error: ZnodeError): void
+  /** Called after each group, with the directories that got further. */
+  settled?(advances: Advance[], discovered: Directory[]): void
+  /** A directory that an earlier run has on record needs no second visit. */
+  known?(path: string): boolean
+}
+
+export interface MarchOptions extends PairOptions {
+  filter: Filter
+  /** Directories in flight. */
+  concurrency: number
+  pace: Pace
+  bytePace: Pace
+  /** Go on below znodes that are only on the target. */
+  descendTargetOnly: boolean
+  signal: AbortSignal
+}
+
+/** Where to begin: at the root, or with the directories that a broken-off run left. */
+export type MarchStart = { from: 'root'; target: boolean } | { from: 'directories'; directories: Directory[] }
+
+/** Walks; resolves to false when the signal stopped it early. Rejects when a location or the hand gives up. */
+export async function march(
+  source: TreeSource,
+  target: TreeSource,
+  hand: MarchHand,
+  options: MarchOptions,
+  start: MarchStart,
+): Promise<boolean> {
+  return new March(source, target, hand, options).run(start)
+}
+
+class March {
+  readonly #source: TreeSource
+  readonly #target: TreeSource
+  readonly #hand: MarchHand
+  readonly #options: MarchOptions
+  readonly #window = new ByteWindow(WINDOW_BYTES)
+  /** The next to do is at the end. Wide directories stay until their last slice is taken. */
+  readonly #stack: Directory[] = []
+  readonly #perGroup: number
+  readonly #limit: ReturnType<typeof pLimit>
+
+  constructor(source: TreeSource, target: TreeSource, hand: MarchHand, options: MarchOptions) {
+    this.#source = source
+    this.#target = target
+    this.#hand = hand
+    this.#options = options
+    this.#limit = pLimit(Math.max(1, Math.min(GROUPS, options.concurrency)))
+    this.#perGroup = Math.max(1, Math.floor(options.concurrency / this.#limit.concurrency))
+  }
+
+  async run(start: MarchStart): Promise<boolean> {
+    if (start.from === 'root') await this.#root(start.target)
+    else this.#stack.push(...start.directories)
+    const running = new Set<Promise<void>>()
+    let failure: { error: unknown } | null = null
+    // A group may discover more work, so the end is an empty stack with nothing running.
+    while (this.#stack.length > 0 || running.size > 0) {
+      while (this.#stack.length > 0 && running.size < this.#limit.concurrency && !this.#stopped(failure)) {
+        const group = this.#take()
+        const done: Promise<void> = this.#limit(() => this.#group(group))
+          .catch((error: unknown) => {
+            failure ??= { error }
+          })
+          .finally(() => running.delete(done))
+        running.add(done)
+      }
+      if (running.size === 0) break
+      await Promise.race(running)
+    }
+    if (failure !== null) throw (failure as { error: unknown }).error
+    return this.#stack.length === 0
+  }
+
+  #stopped(failure: unknown): boolean {
+    return failure !== null || this.#options.signal.aborted
+  }
+
+  async #root(inTarget: boolean): Promise<void> {
+    const root = newPair('', true, inTarget, null, null, true)
+    const discovered: Directory[] = []
+    const lanes = this.#lanes(0n, 0n)
+    await readPairs([root], lanes, this.#options, this.#window, (pairs) => this.#act(pairs, discovered))
+    this.#hand.settled?.([], discovered)
+  }
+
+  #lanes(afterSource: bigint, afterTarget: bigint): Lanes {
+    return { source: this.#source.lane(afterSource), target: this.#target.lane(afterTarget) }
+  }
+
+  /** The next slice of a wide directory, or as many narrow ones as make a group. */
+  #take(): Part[] | Directory[] {
+    const top = this.#stack.at(-1) as Directory
+    if (top.listed) {
+      const part = top.slice(GROUP_ZNODES)
+      if (top.allTaken) this.#stack.pop()
+      return [part]
+    }
+    const group: Directory[] = []
+    let znodes = 0
+    while (group.length < this.#perGroup && znodes < GROUP_ZNODES) {
+      const next = this.#stack.at(-1)
+      if (next === undefined || next.listed || (group.length > 0 && znodes + next.expected > GROUP_ZNODES)) break
+      this.#stack.pop()
+      group.push(next)
+      znodes += next.expected
+    }
+    return group
+  }
+
+  async #group(work: Part[] | Directory[]): Promise<void> {
+    const directories = work.filter((one): one is Directory => one instanceof Directory)
+    let parts = work.filter((one): one is Part => !(one instanceof Directory))
+    const behind = parts[0]?.directory
+    const lanes = this.#lanes(behind?.sourceZxid ?? 0n, behind?.targetZxid ?? 0n)
+    if (directories.length > 0) {
+      await Promise.all([this.#list(directories, 'source', lanes), this.#list(directories, 'target', lanes)])
+      parts = this.#partsOf(directories)
+    }
+    await this.#options.pace.take(parts.reduce((sum, part) => sum + part.size, 0), this.#options.signal)
+    const discovered: Directory[] = []
+    await readPairs(this.#pairsOf(parts), lanes, this.#options, this.#window, async (pairs) => {
+      await this.#paceBytes(pairs)
+      await this.#lookAgain(pairs, lanes)
+      await this.#act(pairs, discovered)
+    })
+    this.#settle(parts, discovered)
+  }
+
+  async #list(directories: Directory[], side: Side, lanes: Lanes): Promise<void> {
+    const wanted = directories.filter((one) => (side === 'source' ? one.inSource : one.inTarget))
+    if (wanted.length === 0) return
+    const replies = await lanes[side].list(wanted.map((one) => one.path))
+    for (const [at, directory] of wanted.entries()) {
+      const reply = replies[at] as ListReply | ZnodeError
+      if (!(reply instanceof ZnodeError)) directory.setNames(side, reply)
+      // A directory that went away has no children; that it went is found by the verification.
+      else if (!reply.gone) {
+        directory.incomplete = true
+        this.#hand.unlisted(directory, side, reply)
+      }
+    }
+  }
+
+  #partsOf(directories: Directory[]): Part[] {
+    const parts: Part[] = []
+    for (const directory of directories) {
+      directory.merge(this.#options.filter)
+      if (directory.width > GROUP_ZNODES) this.#stack.push(directory)
+      else parts.push(directory.slice(GROUP_ZNODES))
+    }
+    return parts
+  }
+
+  #pairsOf(parts: Part[]): MarchPair[] {
+    const pairs: MarchPair[] = []
+    for (const part of parts) {
+      const { directory } = part
+      for (let at = part.from; at < part.to; at++) {
+        const path = childPath(directory.path, directory.nameAt(at))
+        pairs.push(newPair(path, directory.inSourceAt(at), directory.inTargetAt(at), directory, part, directory.countedAt(at)))
+      }
+    }
+    return pairs
+  }
+
+  async #paceBytes(pairs: MarchPair[]): Promise<void> {
+    let bytes = 0
+    for (const pair of pairs) bytes += (pair.source?.data?.length ?? 0) + (pair.target?.data?.length ?? 0)
+    await this.#options.bytePace.take(bytes, this.#options.signal)
+  }
+
+  /** A listed child that was gone when it was read may have been made anew since: then it is read once more. */
+  async #lookAgain(pairs: MarchPair[], lanes: Lanes): Promise<void> {
+    for (const side of ['source', 'target'] as const) {
+      const gone = pairs.filter((pair) =>
+        side === 'source'
+          ? pair.inSource && pair.source === null && pair.sourceError === null
+          : pair.inTarget && pair.target === null && pair.targetError === null,
+      )
+      if (gone.length === 0) continue
+      const only = gone.map((pair) => newPair(pair.path, side === 'source', side === 'target', null, null, true))
+      const options = { ...this.#options, targetOnlyData: true }
+      await readPairs(only, lanes, options, new ByteWindow(Number.MAX_SAFE_INTEGER), async () => {})
+      for (const [at, pair] of gone.entries()) {
+        const again = only[at] as MarchPair
+        pair[side] = again[side]
+        if (side === 'source') pair.sourceError = again.sourceError
+        else pair.targetError = again.targetError
+      }
+    }
+  }
+
+  async #act(pairs: MarchPair[], discovered: Directory[]): Promise<void> {
+    for (const pair of pairs) pair.descend = this.#hasChildren(pair)
+    const acted = this.#hand.pairs(pairs)
+    // The stack is last in, first out: pushed backwards, directories are walked in the order of their names.
+    const found: Directory[] = []
+    for (const pair of pairs) {
+      if (!pair.descend || this.#hand.known?.(pair.path)) continue
+      const expected = Math.max(pair.source?.stat.numChildren ?? 0, pair.target?.stat.numChildren ?? 0)
+      found.push(
+        new Directory(pair.path, pair.directory, {
+          inSource: (pair.source?.stat.numChildren ?? 0) > 0,
+          inTarget: (pair.target?.stat.numChildren ?? 0) > 0,
+          expected,
+        }),
+      )
+    }
+    discovered.push(...found)
+    this.#stack.push(...found.reverse())
+    await acted
+  }
+
+  #hasChildren(pair: MarchPair): boolean {
+    if (pair.source !== null && pair.source.stat.numChildren > 0) return true
+    if (pair.target === null || pair.target.stat.numChildren === 0) return false
+    return pair.source !== null || (this.#options.descendTargetOnly && pair.sourceError === null)
+  }
+
+  #settle(parts: Part[], discovered: Directory[]): void {
+    const advances: Advance[] = []
+    for (const part of parts) {
+      const advance = part.directory.settle(part)
+      if (advance !== null) advances.push(advance)
+    }
+    if (advances.length > 0 || discovered.length > 0) this.#hand.settled?.(advances, discovered)
+  }
+}
+
+export function newPair(
+  path: string,
+  inSource: boolean,
+  inTarget: boolean,
+  directory: Directory | null,
+  part: Part | null,
+  counted: boolean,
+): MarchPair {
+  return {
+    path, inSource, inTarget, directory, part, counted,
+    source: null, target: null, sourceError: null, targetError: null, descend: false,
+  }
+}

@@ -1,0 +1,65 @@
+/** Where journals lie when the user names none. */
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { JournalProblem } from '../tree/errors.ts'
+
+const EXTENSION = '.journal'
+
+/** `$ZKFERRY_STATE`, else `$XDG_STATE_HOME/zkferry`, else `~/.local/state/zkferry`. */
+export function stateDirectory(env: Record<string, string | undefined> = process.env): string {
+  if (env.ZKFERRY_STATE) return env.ZKFERRY_STATE
+  if (env.XDG_STATE_HOME) return join(env.XDG_STATE_HOME, 'zkferry')
+  return join(env.HOME || homedir(), '.local', 'state', 'zkferry')
+}
+
+/**
+ * The journal's file for these two locations. The order of a host list does not change it.
+ * Makes the state folder, with mode 0700, when it is missing.
+ * @throws JournalProblem when that cannot be done.
+ */
+export function defaultJournalFile(stateDir: string, source: string, target: string): string {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new JournalProblem(
+      `The state folder ${stateDir} cannot be made (${(error as NodeJS.ErrnoException).code}); name a journal with --journal, or another folder in ZKFERRY_STATE.`,
+      { cause: error },
+    )
+  }
+  const [from, to] = [plain(source), plain(target)]
+  const mark = createHash('sha256').update(`${from}\n${to}`).digest('hex').slice(0, 10)
+  return join(stateDir, `${slug(from)}--${slug(to)}-${mark}${EXTENSION}`)
+}
+
+/** All journals in a state folder, sorted; none when there is no such folder. */
+export function journalFiles(stateDir: string): string[] {
+  try {
+    const names = readdirSync(stateDir).filter((name) => name.endsWith(EXTENSION))
+    return names.sort().map((name) => join(stateDir, name))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw new JournalProblem(
+      `The state folder ${stateDir} cannot be read (${(error as NodeJS.ErrnoException).code}).`,
+      {
+        cause: error,
+      },
+    )
+  }
+}
+
+/** A location with what may be written in several ways written in one. */
+function plain(location: string): string {
+  const ensemble = /^(?:zk:\/\/|(zks:\/\/))?([^/#]+)(\/.*)?$/.exec(location)
+  if (!ensemble || /^(archive|datadir|snapshot):/.test(location)) return location
+  const [, tls = '', hosts = '', path = '/'] = ensemble
+  const members = hosts.split(',').map((host) => (/:\d+$/.test(host) ? host : `${host}:2181`).toLowerCase())
+  return tls + members.sort().join(',') + path
+}
+
+/** Readable in a folder listing; the hash after it makes the name unique. */
+function slug(location: string): string {
+  const safe = location.replace(/[^A-Za-z0-9.]+/g, '_').replace(/^_|_$/g, '')
+  return safe.length <= 60 ? safe : `${safe.slice(0, 40)}_${safe.slice(-19)}`
+}

@@ -1,0 +1,45 @@
+/** SQLite's errors as sentences. */
+import Database from 'better-sqlite3'
+import { JournalProblem } from '../tree/errors.ts'
+
+const SENTENCES: readonly [RegExp, (file: string) => string][] = [
+  [
+    /^SQLITE_FULL/,
+    (file) =>
+      `The disk that holds the journal ${file} is full; free some space and run the same command again.`,
+  ],
+  [
+    /^SQLITE_NOTADB/,
+    (file) =>
+      `${file} is not a zkferry journal, or it is damaged; it is left as it is, name another file with --journal.`,
+  ],
+  [
+    /^SQLITE_CORRUPT/,
+    (file) => `The journal ${file} is damaged; it is left as it is, name another file with --journal.`,
+  ],
+  [/^SQLITE_BUSY/, (file) => `The journal ${file} is in use by another process.`],
+  [
+    /^SQLITE_(READONLY|PERM|CANTOPEN|AUTH)/,
+    (file) =>
+      `The journal ${file} or its folder may not be written by this user; name another file with --journal.`,
+  ],
+]
+
+/** The problem that an error of SQLite means for this file; anything else comes back as it is. */
+export function asJournalProblem(file: string, error: unknown): unknown {
+  if (!(error instanceof Database.SqliteError)) return error
+  const known = SENTENCES.find(([code]) => code.test(error.code))
+  const sentence = known
+    ? known[1](file)
+    : `The journal ${file} cannot be read or written (${error.code}: ${error.message}).`
+  return new JournalProblem(sentence, { cause: error })
+}
+
+/** Runs `work`, so that what SQLite throws becomes a `JournalProblem`. */
+export function guarded<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    throw asJournalProblem(file, error)
+  }
+}

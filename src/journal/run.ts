@@ -1,0 +1,228 @@
+/** One run of a job, while it is being written down. */
+import type { Database, Statement } from 'better-sqlite3'
+import type { RootIdentity } from '../tree/contracts.ts'
+import { DigestSum } from '../tree/digest.ts'
+import type { Status } from '../tree/events.ts'
+import { guarded } from './problems.ts'
+import { loadDirectory, type StoredDirectory, storeDirectory, storeIdentity } from './rows.ts'
+import type { DirectoryRow, JournalReader, RecordBatch, RunEnd, RunInfo } from './types.ts'
+
+export class Run {
+  readonly id: string
+  readonly #file: string
+  readonly #db: Database
+  readonly #journal: JournalReader
+  readonly #number: number
+  readonly #statements: Statements
+
+  constructor(file: string, db: Database, journal: JournalReader, id: string) {
+    this.id = id
+    this.#file = file
+    this.#db = db
+    this.#journal = journal
+    this.#number = guarded(
+      file,
+      () => db.prepare('SELECT number FROM runs WHERE id = ?').pluck().get(id) as number,
+    )
+    this.#statements = guarded(file, () => prepare(db))
+  }
+
+  /** As the journal has it now. */
+  get info(): RunInfo {
+    return this.#journal.run(this.id) as RunInfo
+  }
+
+  /** Writes a batch down in one transaction. Only what the target has acknowledged may be in it. */
+  record(batch: RecordBatch): void {
+    const { upsert, discover, issue, progress } = this.#statements
+    this.#atOnce(() => {
+      for (const row of batch.directories ?? []) upsert.run(storeDirectory(this.#number, row))
+      for (const row of batch.discovered ?? []) {
+        discover.run(this.#number, row.path, row.watermark, row.children, row.emptyTarget ? 1 : 0)
+      }
+      for (const row of batch.issues ?? []) {
+        issue.run(this.#number, row.kind, row.path, row.side, row.code, row.reason)
+      }
+      if (batch.counts !== undefined || batch.lastWrite !== undefined) {
+        progress.run(storeCounts(batch.counts), batch.lastWrite?.toString() ?? null, this.#number)
+      }
+    })
+  }
+
+  /** Directories that are not done, in path order, at most `limit`; those after the path `after`, when it is given. */
+  pending(limit: number, after?: string): DirectoryRow[] {
+    const { pendingFirst, pendingAfter } = this.#statements
+    return guarded(this.#file, () => {
+      const rows =
+        after === undefined
+          ? pendingFirst.all(this.#number, limit)
+          : pendingAfter.all(this.#number, after, limit)
+      return (rows as StoredDirectory[]).map(loadDirectory)
+    })
+  }
+
+  directories(): Iterable<DirectoryRow> {
+    return this.#journal.directories(this.id)
+  }
+
+  directory(path: string): DirectoryRow | null {
+    return this.#journal.directory(this.id, path)
+  }
+
+  /** The root znode's own digest, 32 bytes. */
+  setRoot(digest: Uint8Array): void {
+    this.#set('root_digest', digest)
+  }
+
+  /** The root's digest and all child hashes, summed modulo 2^256: the digest of the whole tree once all is done. */
+  total(): Uint8Array {
+    const root = this.info.rootDigest
+    if (root === null) throw new Error(`run ${this.id} has no root digest yet`)
+    const sum = DigestSum.from(root)
+    for (const directory of this.directories()) sum.add(directory.childHash)
+    return sum.bytes()
+  }
+
+  setTargetIdentity(identity: RootIdentity): void {
+    this.#set('target_identity', storeIdentity(identity))
+  }
+
+  /** On disk when this returns: only then may the target get the temporary entry. */
+  addTemporaryAcl(path: string, finalAcl: Buffer): void {
+    this.#durably('INSERT OR REPLACE INTO temporary_acls VALUES (?, ?, ?)', this.#number, path, finalAcl)
+  }
+
+  /** When the directory has its final ACL, or is gone. */
+  removeTemporaryAcl(path: string): void {
+    this.#write('DELETE FROM temporary_acls WHERE run = ? AND path = ?', this.#number, path)
+  }
+
+  /** On disk when this returns. Wiped by `finish`, unless entries of this identity are still on the target. */
+  setIdentitySecret(secret: Buffer): void {
+    this.#durably('INSERT OR REPLACE INTO secrets VALUES (?, ?)', this.#number, secret)
+  }
+
+  identitySecret(): Buffer | null {
+    const row = guarded(this.#file, () =>
+      this.#db
+        .prepare<[number], { secret: Buffer }>('SELECT secret FROM secrets WHERE run = ?')
+        .get(this.#number),
+    )
+    return row?.secret ?? null
+  }
+
+  /** Takes the secret off the disk, for good. */
+  wipeIdentitySecret(): void {
+    if (this.identitySecret() === null) return
+    this.#durably('DELETE FROM secrets WHERE run = ?', this.#number)
+    // secure_delete has zeroed it in the database; the WAL still has the page that held it.
+    guarded(this.#file, () => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
+  }
+
+  clearIssues(): void {
+    this.#write('DELETE FROM issues WHERE run = ?', this.#number)
+  }
+
+  /** The run is over, well or not. Directories of earlier runs go, but for the latest verified one's. */
+  finish(status: Status, end: RunEnd): void {
+    this.#atOnce(() => {
+      this.#db
+        .prepare(
+          `UPDATE runs SET state = 'finished', status = ?, verified = ?, message = ?, source_digest = ?,
+             target_digest = ?, last_write = coalesce(?, last_write), counts = ?, consistency = ?, ended = ?
+           WHERE number = ?`,
+        )
+        .run(
+          status,
+          end.verified ? 1 : 0,
+          end.message,
+          end.sourceDigest,
+          end.targetDigest,
+          end.lastWrite?.toString() ?? null,
+          storeCounts(end.counts),
+          end.consistency,
+          Date.now(),
+          this.#number,
+        )
+      this.#db
+        .prepare(
+          `DELETE FROM directories WHERE run IN (SELECT number FROM runs WHERE state = 'finished' AND number NOT IN
+             (?, coalesce((SELECT max(number) FROM runs WHERE state = 'finished' AND verified), 0)))`,
+        )
+        .run(this.#number)
+    })
+    if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
+  }
+
+  /** The run stops here and can be resumed. */
+  interrupt(counts: object): void {
+    this.#write(
+      `UPDATE runs SET state = 'interrupted', counts = ?, ended = ? WHERE number = ?`,
+      storeCounts(counts),
+      Date.now(),
+      this.#number,
+    )
+  }
+
+  /** The run will not be resumed. What it left on the target (temporary ACL entries) stays known. */
+  abandon(): void {
+    this.#atOnce(() => {
+      this.#db
+        .prepare(`UPDATE runs SET state = 'abandoned', ended = ? WHERE number = ?`)
+        .run(Date.now(), this.#number)
+      this.#db.prepare('DELETE FROM directories WHERE run = ?').run(this.#number)
+    })
+    if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
+  }
+
+  #set(column: 'root_digest' | 'target_identity', value: Uint8Array | string): void {
+    this.#write(`UPDATE runs SET ${column} = ? WHERE number = ?`, value, this.#number)
+  }
+
+  #write(sql: string, ...bindings: unknown[]): void {
+    guarded(this.#file, () => this.#db.prepare(sql).run(...bindings))
+  }
+
+  #durably(sql: string, ...bindings: unknown[]): void {
+    guarded(this.#file, () => {
+      this.#db.pragma('synchronous = FULL')
+      try {
+        this.#db.prepare(sql).run(...bindings)
+      } finally {
+        this.#db.pragma('synchronous = NORMAL')
+      }
+    })
+  }
+
+  #atOnce(work: () => void): void {
+    guarded(this.#file, () => this.#db.transaction(work).immediate())
+  }
+}
+
+type Statements = Record<
+  'upsert' | 'discover' | 'issue' | 'progress' | 'pendingFirst' | 'pendingAfter',
+  Statement
+>
+
+function prepare(db: Database): Statements {
+  // `state < 2` is written out so that SQLite uses the frontier's partial index.
+  const pending = 'SELECT * FROM directories INDEXED BY frontier WHERE run = ? AND state < 2'
+  return {
+    upsert: db.prepare('INSERT OR REPLACE INTO directories VALUES (?, ?, ?, ?, ?, ?, ?)'),
+    discover: db.prepare('INSERT OR IGNORE INTO directories VALUES (?, ?, 0, ?, NULL, ?, ?)'),
+    issue: db.prepare('INSERT OR REPLACE INTO issues VALUES (?, ?, ?, ?, ?, ?)'),
+    progress: db.prepare(
+      'UPDATE runs SET counts = coalesce(?, counts), last_write = coalesce(?, last_write) WHERE number = ?',
+    ),
+    pendingFirst: db.prepare(`${pending} ORDER BY path LIMIT ?`),
+    pendingAfter: db.prepare(`${pending} AND path > ? ORDER BY path LIMIT ?`),
+  }
+}
+
+/** JSON, 64-bit numbers as decimal strings. */
+function storeCounts(counts: object | undefined): string | null {
+  if (counts === undefined) return null
+  return JSON.stringify(counts, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  )
+}

@@ -10,7 +10,8 @@ import { jvmArguments, type LaunchSpec, MAIN_CLASS } from './options.ts'
 export const docker: Provider = {
   name: 'docker',
   async prepare(version) {
-    if (process.platform !== 'linux') throw new Error('containers share the network of the host on Linux only')
+    if (process.platform !== 'linux')
+      throw new Error('containers share the network of the host on Linux only')
     if (!hasDocker()) throw new Error('no Docker engine answers')
     const { getContainerRuntimeClient, ImageName } = await import('testcontainers')
     const { image } = await getContainerRuntimeClient()

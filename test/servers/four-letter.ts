@@ -9,7 +9,9 @@ export function fourLetterWord(host: string, port: number, word: string, limitMs
     const socket = connect({ host, port })
     let answer = ''
     socket.setEncoding('utf8')
-    socket.setTimeout(limitMs, () => socket.destroy(new Error(`${host}:${port} did not answer ${word} in ${limitMs} ms`)))
+    socket.setTimeout(limitMs, () =>
+      socket.destroy(new Error(`${host}:${port} did not answer ${word} in ${limitMs} ms`)),
+    )
     socket.on('connect', () => socket.write(word))
     socket.on('data', (chunk) => {
       answer += chunk

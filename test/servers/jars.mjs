@@ -1,8 +1,18 @@
 // Where ZooKeeper's jars come from. Plain JavaScript without dependencies, because the set-up script
 // (scripts/setup.mjs) runs it on a clone that has nothing installed yet.
 import { execFileSync, spawn } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync } from 'node:fs'
-import { readFileSync, renameSync, rmSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -93,7 +103,10 @@ export async function fetchJars(version) {
 /** @param {string} version @param {string} output */
 async function runMaven(version, output) {
   const args = ['-q', '-B', '-f', join(projectRoot(), 'test', 'servers', 'pom.xml')]
-  args.push(`-Dzookeeper.version=${version}`, `-Dslf4j.version=${version.startsWith('3.9.') ? '2.0.13' : '1.7.36'}`)
+  args.push(
+    `-Dzookeeper.version=${version}`,
+    `-Dslf4j.version=${version.startsWith('3.9.') ? '2.0.13' : '1.7.36'}`,
+  )
   args.push('dependency:copy-dependencies')
   args.push('-DincludeScope=runtime', `-DoutputDirectory=${output}`)
   const maven = spawn('mvn', args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: MAVEN_LIMIT_MS })
@@ -105,7 +118,9 @@ async function runMaven(version, output) {
   }
   const code = await new Promise((resolve, reject) => maven.on('error', reject).on('close', resolve))
   if (code === 0 && existsSync(join(output, `zookeeper-${version}.jar`))) return
-  throw new Error(`Maven could not bring the jars of ZooKeeper ${version} (exit code ${code}): ${said.trim()}`)
+  throw new Error(
+    `Maven could not bring the jars of ZooKeeper ${version} (exit code ${code}): ${said.trim()}`,
+  )
 }
 
 /**
@@ -162,7 +177,8 @@ export function installedZooKeeper() {
   for (const folder of home ? [join(home, 'lib'), home] : []) {
     const jars = jarsIn(folder)
     const version = versionAmong(jars)
-    if (version) return { version, classpath: [...jars, ...(folder === home ? jarsIn(join(home, 'lib')) : [])] }
+    if (version)
+      return { version, classpath: [...jars, ...(folder === home ? jarsIn(join(home, 'lib')) : [])] }
   }
   const debian = jarsIn('/usr/share/java')
   const version = versionAmong(debian)

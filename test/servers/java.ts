@@ -32,7 +32,13 @@ export const installed: Provider = {
 
 function launchJava(spec: LaunchSpec, classpath: string[]): JavaMachine {
   const log = openSync(join(spec.folder, 'server.log'), 'a')
-  const args = [...jvmArguments(spec.jvm), '-cp', classpath.join(delimiter), MAIN_CLASS, join(spec.folder, 'zoo.cfg')]
+  const args = [
+    ...jvmArguments(spec.jvm),
+    '-cp',
+    classpath.join(delimiter),
+    MAIN_CLASS,
+    join(spec.folder, 'zoo.cfg'),
+  ]
   // Detached: an interrupt at the terminal must reach the tests, which may want their servers to the end.
   const child = spawn(javaCommand(), args, {
     cwd: spec.folder,

@@ -113,7 +113,8 @@ export class Server {
       }
       const log = await machine.logTail()
       const what = `ZooKeeper ${this.version} on port ${this.port} ${ended ? 'ended' : 'did not serve in 90 s'}`
-      if (/BindException|Address already in use/.test(log)) throw new PortTakenError(`${what}; its log ends:\n${log}`)
+      if (/BindException|Address already in use/.test(log))
+        throw new PortTakenError(`${what}; its log ends:\n${log}`)
       throw new Error(`${what}; its log ends:\n${log}`)
     }
   }

@@ -1,0 +1,91 @@
+/** The progress model: what the counts mean over time. Printers poll it; it knows no stream. */
+
+import type { Counts, JobEvent, Phase } from '../tree/events.ts'
+
+export interface ProgressState {
+  phase: Phase
+  /** Znodes and bytes done in this phase. */
+  znodes: number
+  bytes: number
+  /** Over the last ten seconds. */
+  znodesPerSecond: number
+  /** Seconds left in this phase; `null` until one can be given. */
+  estimate: number | null
+  /** What the job waits for, or `null` when it is not waiting. */
+  waiting: Omit<Extract<JobEvent, { type: 'waiting' }>, 'type'> | null
+}
+
+interface Sample {
+  at: number
+  done: number
+}
+
+const WINDOW_MS = 10_000
+/** Below this much history a rate, and what is derived from it, would only jump about. */
+const SETTLED_MS = 2_000
+
+export class ProgressModel {
+  readonly #counts: Counts
+  readonly #now: () => number
+  #phase: Phase = 'connect'
+  #samples: Sample[] = []
+  #waiting: ProgressState['waiting'] = null
+  #doneWhenWaiting = 0
+
+  /** `now` gives milliseconds that never go back. */
+  constructor(counts: Counts, now: () => number) {
+    this.#counts = counts
+    this.#now = now
+    this.#begin()
+  }
+
+  see(event: JobEvent): void {
+    if (event.type === 'phase') {
+      this.#phase = event.phase
+      this.#waiting = null
+      this.#begin()
+    } else if (event.type === 'waiting') {
+      this.#waiting = { side: event.side, reason: event.reason, seconds: event.seconds }
+      this.#doneWhenWaiting = this.#counts.phaseDone
+    }
+  }
+
+  poll(): ProgressState {
+    const done = this.#counts.phaseDone
+    // Nobody says that a wait is over; work that goes on shows it.
+    if (this.#waiting && done !== this.#doneWhenWaiting) this.#waiting = null
+    const elapsed = this.#sample(done)
+    const first = this.#samples[0] as Sample
+    const rate = elapsed > 0 ? Math.max(0, ((done - first.done) * 1000) / elapsed) : 0
+    return {
+      phase: this.#phase,
+      znodes: done,
+      bytes: this.#counts.phaseBytes,
+      znodesPerSecond: Math.round(rate),
+      estimate: elapsed < SETTLED_MS ? null : this.#estimate(rate, done),
+      waiting: this.#waiting,
+    }
+  }
+
+  #begin(): void {
+    this.#samples = [{ at: this.#now(), done: this.#counts.phaseDone }]
+  }
+
+  /** Adds a sample, forgets those outside the window, and gives the milliseconds that the window spans. */
+  #sample(done: number): number {
+    const at = this.#now()
+    const last = this.#samples.at(-1) as Sample
+    // A phase may begin by setting its counts back before or after it is announced.
+    if (done < last.done) this.#samples = []
+    this.#samples.push({ at, done })
+    while (this.#samples.length > 2 && at - (this.#samples[1] as Sample).at >= WINDOW_MS)
+      this.#samples.shift()
+    return at - (this.#samples[0] as Sample).at
+  }
+
+  #estimate(rate: number, done: number): number | null {
+    const total = this.#counts.phaseTotal
+    if (total === null || rate <= 0) return null
+    return Math.max(0, Math.round((total - done) / rate))
+  }
+}

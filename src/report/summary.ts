@@ -1,0 +1,73 @@
+/** The last line of every job: how it ended, in the fields that scripts rely on. */
+import type { Consistency, Counts, JobResult, Status } from '../tree/events.ts'
+
+export interface Summary {
+  type: 'summary'
+  command: string
+  status: Status
+  exitCode: number
+  /** Only when the exit code is not 0. */
+  message?: string
+  znodes: {
+    read: number
+    created: number
+    updated: number
+    unchanged: number
+    deleted: number
+    skipped: number
+    failed: number
+  }
+  bytes: { read: number; written: number }
+  directories: number
+  digest: { source: string | null; target: string | null }
+  differences: number
+  sourceMoved: number
+  consistency: Consistency
+  reconnects: number
+  seconds: number
+  runId: string | null
+  journal: string | null
+}
+
+export interface Ending {
+  command: string
+  exitCode: number
+  reconnects: number
+  seconds: number
+  runId: string | null
+  journal: string | null
+}
+
+export function summarise(result: JobResult, ending: Ending): Summary {
+  const { counts } = result
+  return {
+    type: 'summary',
+    command: ending.command,
+    status: result.status,
+    exitCode: ending.exitCode,
+    ...(ending.exitCode === 0 ? {} : { message: result.message }),
+    znodes: znodeCounts(counts),
+    bytes: { read: counts.bytesRead, written: counts.bytesWritten },
+    directories: counts.directories,
+    digest: result.digest,
+    differences: counts.differences,
+    sourceMoved: result.sourceMoved,
+    consistency: result.consistency,
+    reconnects: ending.reconnects,
+    seconds: Math.round(ending.seconds * 1000) / 1000,
+    runId: ending.runId,
+    journal: ending.journal,
+  }
+}
+
+function znodeCounts(counts: Counts): Summary['znodes'] {
+  return {
+    read: counts.read,
+    created: counts.created,
+    updated: counts.updated,
+    unchanged: counts.unchanged,
+    deleted: counts.deleted,
+    skipped: counts.skipped,
+    failed: counts.failed,
+  }
+}

@@ -1,0 +1,96 @@
+/** The few lines at the end that a DBA pastes into a ticket. */
+import type { JobEvent } from '../tree/events.ts'
+import { escapeText } from './escape.ts'
+import type { Summary } from './summary.ts'
+import { formatBytes, formatCount, formatSeconds, plural } from './units.ts'
+
+export interface Places {
+  source: string
+  target: string | null
+}
+
+type Action = Extract<JobEvent, { type: 'plan' }>['action']
+/** What a dry run would do, by action. */
+export type Plan = Map<Action, { znodes: number; bytes: number }>
+
+export interface TicketExtras {
+  places: Places
+  /** How many znodes were skipped, by reason. */
+  skipped: ReadonlyMap<string, number>
+  plan: Plan
+  notes: readonly string[]
+}
+
+/** Printable lines, without line ends. */
+export function ticket(summary: Summary, extras: TicketExtras): string[] {
+  const rows: [string, string][] = []
+  const { source, target } = extras.places
+  if (target === null) rows.push(['location', escapeText(source)])
+  else rows.push(['from', escapeText(source)], ['to', escapeText(target)])
+  if (extras.plan.size > 0) rows.push(['would', planned(extras.plan)])
+  rows.push(['znodes', znodes(summary)])
+  rows.push(['bytes', bytes(summary)])
+  for (const [reason, count] of extras.skipped)
+    rows.push(['skipped', `${plural(count, 'znode')} (${escapeText(reason)})`])
+  rows.push(...digests(summary, target !== null))
+  if (summary.differences > 0) rows.push(['differences', formatCount(summary.differences)])
+  rows.push(...sourceRows(summary))
+  if (summary.reconnects > 0) rows.push(['reconnects', formatCount(summary.reconnects)])
+  if (summary.runId !== null)
+    rows.push(['run', `${escapeText(summary.runId)} in ${escapeText(summary.journal ?? '')}`])
+  for (const note of extras.notes) rows.push(['note', escapeText(note)])
+  const width = Math.max(...rows.map(([label]) => label.length))
+  return [
+    `${summary.command}: ${summary.status} in ${formatSeconds(summary.seconds)}`,
+    ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
+  ]
+}
+
+function planned(plan: Plan): string {
+  const parts = [...plan].map(
+    ([action, total]) => `${action} ${plural(total.znodes, 'znode')} (${formatBytes(total.bytes)})`,
+  )
+  return `${parts.join(', ')}; nothing was written`
+}
+
+function znodes(summary: Summary): string {
+  const { read, ...done } = summary.znodes
+  const parts = Object.entries(done).filter(([, count]) => count > 0)
+  return [`${formatCount(read)} read`, ...parts.map(([what, count]) => `${formatCount(count)} ${what}`)].join(
+    ', ',
+  )
+}
+
+function bytes(summary: Summary): string {
+  const { read, written } = summary.bytes
+  return written > 0
+    ? `${formatBytes(read)} read, ${formatBytes(written)} written`
+    : `${formatBytes(read)} read`
+}
+
+function digests(summary: Summary, two: boolean): [string, string][] {
+  const { source, target } = summary.digest
+  if (source === null && target === null) return []
+  if (!two) return [['digest', source ?? 'not computed']]
+  const verdict =
+    source !== null && target !== null ? (source === target ? 'equal' : 'not equal') : 'not compared'
+  return [
+    ['digest', `${source ?? 'not computed'} (source)`],
+    ['', `${target ?? 'not computed'} (target)`],
+    ['', `${verdict}; a digest covers names, data and ACLs, not sequence counters or versions`],
+  ]
+}
+
+function sourceRows(summary: Summary): [string, string][] {
+  const moved = `${plural(summary.sourceMoved, 'znode')} changed during the run`
+  switch (summary.consistency) {
+    case 'quiet':
+      return [['source', 'did not change during the run']]
+    case 'converged':
+      return [['source', `${moved}; the target has caught up with it`]]
+    case 'moving':
+      return [['source', `${moved}, and it was still changing at the end`]]
+    case 'unknown':
+      return []
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * Who the tool is at a location: lines of `scheme credentials`, from a file, a command or the environment, never
+ * from the command line. Nothing here repeats a line in a message: it may be the secret itself.
+ */
+import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { UsageProblem } from '../tree/errors.ts'
+import type { AuthInfo } from '../zookeeper/auth.ts'
+
+export interface AuthSource {
+  /** The prefix of the flags, such as `--source-auth`; messages are made of it. */
+  flag: string
+  file: string | undefined
+  command: string | undefined
+  /** Variables to look at where neither is given, the first that is set wins. */
+  variables: readonly string[]
+}
+
+/** @throws UsageProblem for what is missing, unreadable, failing or malformed. */
+export async function readIdentities(source: AuthSource, env: NodeJS.ProcessEnv): Promise<AuthInfo[]> {
+  const { flag, file, command } = source
+  if (file !== undefined && command !== undefined) {
+    throw new UsageProblem(`${flag}-file and ${flag}-command cannot be used together; leave one out.`)
+  }
+  if (file !== undefined)
+    return some(parseIdentities(await read(file, flag), `${flag}-file ${file}`), `${flag}-file ${file}`)
+  if (command !== undefined) {
+    const name = `${flag}-command "${command}"`
+    return some(parseIdentities(await run(command, name), name), name)
+  }
+  const variable = source.variables.find((name) => env[name])
+  return variable === undefined ? [] : parseIdentities(env[variable] as string, variable)
+}
+
+/** Blank lines and those that begin with `#` say nothing. */
+export function parseIdentities(text: string, origin: string): AuthInfo[] {
+  const identities: AuthInfo[] = []
+  for (const [at, raw] of text.split(/\r?\n/).entries()) {
+    const line = raw.trim()
+    if (line === '' || line.startsWith('#')) continue
+    const match = /^(\S+)\s+(\S.*)$/.exec(line)
+    if (!match) {
+      throw new UsageProblem(
+        `${origin}, line ${at + 1}: expected "scheme credentials", such as digest user:password.`,
+      )
+    }
+    const [, scheme, credentials] = match as unknown as [string, string, string]
+    if (scheme === 'digest' && !/^[^:]+:/.test(credentials)) {
+      throw new UsageProblem(`${origin}, line ${at + 1}: the credentials of a digest are user:password.`)
+    }
+    identities.push({ scheme, auth: Buffer.from(credentials) })
+  }
+  return identities
+}
+
+function some(identities: AuthInfo[], origin: string): AuthInfo[] {
+  if (identities.length > 0) return identities
+  throw new UsageProblem(`${origin} holds no identity: expected lines of "scheme credentials".`)
+}
+
+async function read(file: string, flag: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
+    throw new UsageProblem(`${flag}-file ${file} ${reason}.`, { cause: error })
+  }
+}
+
+/** The command's stdout. Its stderr goes to ours, so that it can ask or complain for itself. */
+function run(command: string, name: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('/bin/sh', ['-c', command], { stdio: ['inherit', 'pipe', 'inherit'] })
+    const chunks: Buffer[] = []
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    child.on('error', (error) => reject(new UsageProblem(`${name} could not be started (${error.message}).`)))
+    child.on('close', (code, signal) => {
+      if (code === 0) resolve(Buffer.concat(chunks).toString('utf8'))
+      else reject(new UsageProblem(`${name} failed (${signal ?? `exit code ${code}`}).`))
+    })
+  })
+}

@@ -1,0 +1,22 @@
+/** Questions on the terminal: asked on stderr, because stdout is data. */
+import { createInterface } from 'node:readline'
+import { Interrupted } from '../tree/errors.ts'
+
+/** Only `y` and `yes` agree; an empty line, anything else and the end of the input do not. */
+export function ask(question: string, stdin: NodeJS.ReadStream, signal: AbortSignal): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    // Not in terminal mode: raw mode would keep Ctrl-C from becoming a signal.
+    const lines = createInterface({ input: stdin, output: process.stderr, terminal: false })
+    const stop = () =>
+      reject(new Interrupted('Interrupted before the question was answered; nothing was changed.'))
+    signal.addEventListener('abort', stop, { once: true })
+    lines.on('close', () => {
+      signal.removeEventListener('abort', stop)
+      resolve(false)
+    })
+    lines.question(`${question} [y/N] `, (answer) => {
+      resolve(/^y(es)?$/i.test(answer.trim()))
+      lines.close()
+    })
+  })
+}

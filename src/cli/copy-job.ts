@@ -1,0 +1,79 @@
+/** From the flags of `copy` (and of `zkcopy`, which is a copy) to the job. */
+import type { ParsedLocation } from '../locations/parse-location.ts'
+import { plural } from '../report/units.ts'
+import type { JobResult } from '../tree/events.ts'
+import type { CopyFlags } from './copy.ts'
+import { isInteractive } from './io.ts'
+import { identities, makeFilter, noteStrayIdentity, openLocation, pace } from './job-options.ts'
+import type { Shell } from './shell.ts'
+import { version } from './version.ts'
+
+export interface CopyRequest {
+  command: 'copy' | 'zkcopy'
+  source: ParsedLocation
+  target: ParsedLocation
+  flags: CopyFlags
+}
+
+export async function runCopy(
+  shell: Shell,
+  request: CopyRequest,
+  authFlags: Record<string, unknown>,
+): Promise<JobResult> {
+  const { source: from, target: to, flags } = request
+  const { io } = shell
+  const filter = await makeFilter(flags)
+  noteStrayIdentity(shell)
+  const [sourceAuth, targetAuth] = [
+    await identities(authFlags, 'source', io.env),
+    await identities(authFlags, 'target', io.env),
+  ]
+  const journal = flags.dryRun ? null : await openRunJournal(shell, request)
+  const [source, target] = await Promise.all([
+    openLocation(shell, { location: from, side: 'source', auth: sourceAuth, flags }),
+    openLocation(shell, { location: to, side: 'target', auth: targetAuth, flags }),
+  ])
+  const { copy } = await import('../copy/copy.ts')
+  return copy(
+    {
+      source,
+      target,
+      journal,
+      restart: flags.restart === true,
+      version: version(),
+      options: {
+        acl: flags.acl,
+        verify: flags.verify,
+        dryRun: flags.dryRun === true,
+        merge: flags.merge === true,
+        keepExisting: flags.keepExisting === true,
+        overwriteNewer: flags.overwriteNewer === true,
+        includeRoot: flags.includeRoot === true,
+        deleteExtras: flags.delete === true,
+        maxDelete: flags.maxDelete ?? null,
+        confirmDelete: (extras) => confirmDelete(shell, flags, extras),
+        filter,
+        rounds: flags.rounds,
+        settleMs: flags.settle,
+        expectQuietMs: flags.expectQuiet ?? null,
+        ...pace(flags),
+      },
+    },
+    shell.context,
+  )
+}
+
+async function openRunJournal(shell: Shell, { command, source, target, flags }: CopyRequest) {
+  const { openJournal, defaultJournalFile, stateDirectory } = await import('../journal/index.ts')
+  const file = flags.journal ?? defaultJournalFile(stateDirectory(shell.io.env), source.text, target.text)
+  shell.say(`journal: ${file}`)
+  const journal = openJournal(file, { command })
+  shell.onEnd(journal, () => journal.close())
+  return journal
+}
+
+async function confirmDelete(shell: Shell, flags: CopyFlags, extras: number): Promise<boolean> {
+  // A limit that was given is an answer already: the job has checked it.
+  if (flags.yes || flags.maxDelete !== undefined || !isInteractive(shell.io)) return true
+  return shell.ask(`Delete ${plural(extras, 'znode')} that only the target has?`)
+}

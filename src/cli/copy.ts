@@ -1,0 +1,111 @@
+/** `zkferry copy SOURCE TARGET` */
+import type { Command } from 'commander'
+import { parseLocation } from '../locations/parse-location.ts'
+import { UsageProblem } from '../tree/errors.ts'
+import { type CopyRequest, runCopy } from './copy-job.ts'
+import { ExitCode } from './exit-codes.ts'
+import { examples, exitCodes } from './help.ts'
+import { type Io, isInteractive } from './io.ts'
+import {
+  AUTH_HELP,
+  addAuthOptions,
+  addConnectOptions,
+  addFilterOptions,
+  addPaceOptions,
+  type ConnectFlags,
+  type FilterFlags,
+  type PaceFlags,
+} from './job-options.ts'
+import { addOutputOptions, type OutputFlags } from './output-options.ts'
+import { refuseOverlap } from './places.ts'
+import { runJob } from './shell.ts'
+import { count, duration, durationOption } from './values.ts'
+
+export interface CopyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags {
+  acl: boolean
+  verify: boolean
+  dryRun?: boolean
+  merge?: boolean
+  keepExisting?: boolean
+  overwriteNewer?: boolean
+  includeRoot?: boolean
+  delete?: boolean
+  maxDelete?: number
+  yes?: boolean
+  rounds: number
+  settle: number
+  expectQuiet?: number
+  journal?: string
+  restart?: boolean
+}
+
+export function register(command: Command, io: Io): void {
+  command
+    .argument('<source>', 'host:port[,host:port…]/path')
+    .argument('<target>', 'host:port[,host:port…]/path')
+    .description(
+      'Copies the subtree at SOURCE to TARGET and verifies it by reading both again. The same command again resumes an unfinished run.',
+    )
+    .option('--dry-run', 'list what would be done, with totals and bytes; write nothing')
+    .option('--merge', 'allow a target root that has children already; the source wins')
+    .option('--keep-existing', 'with --merge: leave what is there')
+    .option('--overwrite-newer', 'overwrite what someone changed on the target after the last run')
+    .option('--delete', 'delete what only the target has; asks on a terminal')
+    .option('--max-delete <n>', 'delete nothing when it would be more than so many', count('--max-delete'))
+    .option('--yes', 'do not ask')
+    .option('--no-acl', 'leave ACLs out')
+    .option('--no-verify', 'do not verify afterwards')
+    .option('--include-root', 'with / as the target: set its own data and ACL, too')
+    .option(
+      '--expect-quiet <duration>',
+      'first watch that nothing in the source changes for so long, and check again at the end',
+      duration('--expect-quiet', 'positive'),
+    )
+    .option(
+      '--journal <file>',
+      "the file that remembers the run (default: one for these two locations in the user's state folder)",
+    )
+    .option('--restart', 'forget an unfinished run and begin anew')
+    .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
+    .addOption(durationOption('--settle', 'duration', 'how long to wait between rounds', '2s'))
+  addFilterOptions(command)
+  addPaceOptions(command)
+  addConnectOptions(command)
+  addAuthOptions(command, 'source')
+  addAuthOptions(command, 'target')
+  addOutputOptions(command)
+  const { done, different, usage, incomplete, source, target, journal, refused } = ExitCode
+  command
+    .addHelpText(
+      'after',
+      examples(
+        'zkferry copy --dry-run old1:2181,old2:2181/pegasus new1:2181/pegasus',
+        'zkferry copy old1:2181,old2:2181/pegasus new1:2181/pegasus',
+        "zkferry copy --merge --exclude '*/topom' old1:2181/codis3 new1:2181/codis3",
+        'ZKFERRY_TARGET_AUTH="digest admin:secret" zkferry copy old1:2181/app new1:2181/app',
+      ),
+    )
+    .addHelpText('after', AUTH_HELP)
+    .addHelpText('after', exitCodes(done, different, usage, incomplete, source, target, journal, refused))
+    .action((from: string, to: string, flags: CopyFlags) =>
+      runJob({ command: 'copy', flags, singleLocation: false }, io, (shell) =>
+        runCopy(shell, checkedRequest(from, to, flags, io), flags as unknown as Record<string, unknown>),
+      ),
+    )
+}
+
+function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): CopyRequest {
+  const source = parseLocation(from, 'source')
+  const target = parseLocation(to, 'target')
+  refuseOverlap(source, target)
+  if (flags.keepExisting && flags.overwriteNewer) {
+    throw new UsageProblem('--keep-existing and --overwrite-newer contradict each other; leave one out.')
+  }
+  if (flags.keepExisting && !flags.merge) throw new UsageProblem('--keep-existing goes with --merge.')
+  if (flags.maxDelete !== undefined && !flags.delete)
+    throw new UsageProblem('--max-delete goes with --delete.')
+  if (flags.delete && !flags.dryRun && !flags.yes && flags.maxDelete === undefined && !isInteractive(io)) {
+    throw new UsageProblem('--delete needs --max-delete or --yes when there is no terminal to ask on.')
+  }
+  return { command: 'copy', source, target, flags }
+}

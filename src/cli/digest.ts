@@ -1,0 +1,83 @@
+/** `zkferry digest LOCATION` */
+import type { Command } from 'commander'
+import { parseLocation } from '../locations/parse-location.ts'
+import type { JobResult } from '../tree/events.ts'
+import { ExitCode } from './exit-codes.ts'
+import { examples, exitCodes } from './help.ts'
+import { addIgnoreOption, type IgnoreFlags, ignores } from './ignore.ts'
+import type { Io } from './io.ts'
+import {
+  AUTH_HELP,
+  addAuthOptions,
+  addConnectOptions,
+  addFilterOptions,
+  addPaceOptions,
+  type ConnectFlags,
+  type FilterFlags,
+  identities,
+  makeFilter,
+  openLocation,
+  type PaceFlags,
+  pace,
+} from './job-options.ts'
+import { addOutputOptions, type OutputFlags } from './output-options.ts'
+import { runJob, type Shell } from './shell.ts'
+import { count } from './values.ts'
+import { version } from './version.ts'
+
+interface DigestFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, IgnoreFlags {
+  depth: number
+}
+
+export function register(command: Command, io: Io): void {
+  command
+    .argument('<location>', 'host:port[,host:port…]/path')
+    .description(
+      'Prints "DIGEST  PATH" on stdout, the path below the location and "." for the location itself. It detects accidents, not an adversary.',
+    )
+    .option('--depth <n>', 'also for each directory down to there', count('--depth', 0, 1_000_000), 0)
+  addIgnoreOption(command)
+  addFilterOptions(command)
+  addPaceOptions(command)
+  addConnectOptions(command)
+  addAuthOptions(command, null)
+  addOutputOptions(command)
+  const { done, usage, incomplete, source } = ExitCode
+  command
+    .addHelpText(
+      'after',
+      examples(
+        'zkferry digest zk1:2181,zk2:2181/pegasus',
+        'zkferry digest --depth 2 --ignore acl zk1:2181/codis3',
+      ),
+    )
+    .addHelpText('after', AUTH_HELP)
+    .addHelpText('after', exitCodes(done, usage, incomplete, source))
+    .action((text: string, flags: DigestFlags) =>
+      runJob({ command: 'digest', flags, singleLocation: true }, io, (shell) => run(shell, text, flags)),
+    )
+}
+
+async function run(shell: Shell, text: string, flags: DigestFlags): Promise<JobResult> {
+  const at = parseLocation(text, 'location')
+  const filter = await makeFilter(flags)
+  const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
+  const location = await openLocation(shell, { location: at, side: 'source', auth, flags })
+  const { emit } = shell.context
+  emit({
+    type: 'run',
+    command: 'digest',
+    runId: null,
+    journal: null,
+    source: location.name,
+    target: null,
+    resumed: false,
+    version: version(),
+  })
+  const { digest } = await import('../verify/digest.ts')
+  return digest(
+    location,
+    { acl: !ignores(flags, 'acl'), filter, depth: flags.depth, ...pace(flags) },
+    shell.context,
+  )
+}

@@ -1,0 +1,18 @@
+/** The sections that every command's help ends with. */
+import { ExitCode, MEANINGS } from './exit-codes.ts'
+
+/** `codes` besides those that every command can give: a bug, and the two interruptions. */
+export function exitCodes(...codes: ExitCode[]): string {
+  const all: ExitCode[] = [...codes, ExitCode.bug, ExitCode.sigint, ExitCode.sigterm]
+  return `
+EXIT CODES
+${all.map((code) => `  ${String(code).padStart(3)}  ${MEANINGS[code]}`).join('\n')}
+`
+}
+
+export function examples(...lines: string[]): string {
+  return `
+EXAMPLES
+${lines.map((line) => `  ${line}`).join('\n')}
+`
+}

@@ -1,0 +1,160 @@
+/** Groups of options that several commands share, and what they mean to the jobs. */
+import type { Command } from 'commander'
+import type { ParsedLocation } from '../locations/parse-location.ts'
+import type { Side, TreeTarget } from '../tree/contracts.ts'
+import { Interrupted, UsageProblem } from '../tree/errors.ts'
+import type { Filter } from '../tree/filter.ts'
+import { readIdentities } from './auth.ts'
+import type { Shell } from './shell.ts'
+import { byteSize, count, durationOption, glob } from './values.ts'
+
+export interface ConnectFlags {
+  timeout: number
+  retryFor: number
+  sessions: number
+}
+
+export interface PaceFlags {
+  concurrency: number
+  rate?: number
+  byteRate?: number
+}
+
+export interface FilterFlags {
+  include?: string[]
+  exclude?: string[]
+}
+
+export function addConnectOptions(command: Command): Command {
+  const waiting = 'how long to wait for an ensemble that cannot be reached'
+  return command
+    .addOption(durationOption('--timeout', 'duration', 'session timeout to ask for', '30s'))
+    .addOption(durationOption('--retry-for', 'duration', waiting, '15m'))
+}
+
+export function addPaceOptions(command: Command): Command {
+  return command
+    .option('--concurrency <n>', 'directories in flight', count('--concurrency', 1, 4096), 32)
+    .option('--sessions <n>', 'sessions for reading, to each ensemble', count('--sessions', 1, 60), 4)
+    .option('--rate <n>', 'at most so many znodes a second', count('--rate', 1))
+    .option('--byte-rate <n>', 'at most so many bytes a second, such as 5MB', byteSize('--byte-rate'))
+}
+
+export function addFilterOptions(command: Command): Command {
+  return command
+    .option(
+      '--include <glob>',
+      "only what matches, on the path below the location's root (repeatable)",
+      glob('--include'),
+    )
+    .option(
+      '--exclude <glob>',
+      'leave out what matches, and all below it (repeatable; beats --include)',
+      glob('--exclude'),
+    )
+}
+
+export interface Pace {
+  concurrency: number
+  rate: number | null
+  byteRate: number | null
+}
+
+export function pace(flags: PaceFlags): Pace {
+  return { concurrency: flags.concurrency, rate: flags.rate ?? null, byteRate: flags.byteRate ?? null }
+}
+
+/** @throws UsageProblem when picomatch cannot read a glob. */
+export async function makeFilter(flags: FilterFlags): Promise<Filter> {
+  const { Filter } = await import('../tree/filter.ts')
+  try {
+    return new Filter(flags.include ?? [], flags.exclude ?? [])
+  } catch (error) {
+    throw new UsageProblem(`A glob of --include or --exclude cannot be read: ${(error as Error).message}.`, {
+      cause: error,
+    })
+  }
+}
+
+export const AUTH_HELP = `
+IDENTITIES
+  Lines of "scheme credentials", such as "digest user:password", never on the command line:
+  from the environment (ZKFERRY_SOURCE_AUTH, ZKFERRY_TARGET_AUTH; ZKFERRY_AUTH where there is one location),
+  from a file, or from the stdout of a command.
+`
+
+/** `--source-auth-file` and `--source-auth-command`, or without a side `--auth-file` and `--auth-command`. */
+export function addAuthOptions(command: Command, side: Side | null): Command {
+  const flag = authFlag(side)
+  const whose = side === null ? 'the location' : `the ${side}`
+  return command
+    .option(`${flag}-file <file>`, `identities at ${whose}`)
+    .option(`${flag}-command <command>`, `the same, from the stdout of a command`)
+}
+
+export function authFlag(side: Side | null): string {
+  return side === null ? '--auth' : `--${side}-auth`
+}
+
+/** Reads one side's identities; `side` is `null` where the only location is called neither source nor target. */
+export async function identities(
+  flags: Record<string, unknown>,
+  side: Side | null,
+  env: NodeJS.ProcessEnv,
+  only = side === null,
+) {
+  const stem = side === null ? 'auth' : `${side}Auth`
+  const variables = side === null ? [] : [`ZKFERRY_${side.toUpperCase()}_AUTH`]
+  return readIdentities(
+    {
+      flag: authFlag(side),
+      file: flags[`${stem}File`] as string | undefined,
+      command: flags[`${stem}Command`] as string | undefined,
+      variables: only ? [...variables, 'ZKFERRY_AUTH'] : variables,
+    },
+    env,
+  )
+}
+
+/** A variable that this command does not read, and that someone may think it does. */
+export function noteStrayIdentity(shell: Shell): void {
+  if (!shell.io.env.ZKFERRY_AUTH) return
+  const message =
+    'ZKFERRY_AUTH is not used here; with two locations set ZKFERRY_SOURCE_AUTH and ZKFERRY_TARGET_AUTH'
+  shell.context.emit({ type: 'note', message })
+}
+
+export interface Opening {
+  location: ParsedLocation
+  side: Side
+  auth: Awaited<ReturnType<typeof identities>>
+  flags: ConnectFlags
+}
+
+/** Opens a location for the job; the job's end closes it. */
+export async function openLocation(
+  shell: Shell,
+  { location, side, auth, flags }: Opening,
+): Promise<TreeTarget> {
+  const { openEnsemble } = await import('../locations/ensemble.ts')
+  const opening = openEnsemble({
+    location,
+    side,
+    auth,
+    sessionTimeoutMs: flags.timeout,
+    retryForMs: flags.retryFor,
+    sessions: flags.sessions,
+    emit: shell.context.emit,
+  })
+  return shell.own(await unlessAborted(opening, shell.context.signal))
+}
+
+/** Nobody waits fifteen minutes for an ensemble after Ctrl-C. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new Interrupted('Interrupted while connecting; nothing was changed.'))
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

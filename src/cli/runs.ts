@@ -1,0 +1,112 @@
+/** `zkferry runs`, `zkferry runs show ID` */
+import type { Command } from 'commander'
+import type { RunInfo } from '../journal/index.ts'
+import { UsageProblem } from '../tree/errors.ts'
+import { type JobResult, newCounts } from '../tree/events.ts'
+import { ExitCode } from './exit-codes.ts'
+import { examples, exitCodes } from './help.ts'
+import type { Io } from './io.ts'
+import { addOutputOptions, type OutputFlags } from './output-options.ts'
+import { issueLine, issueRecord, runDetails, runRecord, runsTable } from './runs-format.ts'
+import { runJob, type Shell } from './shell.ts'
+
+interface RunsFlags extends OutputFlags {
+  journal?: string
+}
+
+export interface ListedRun {
+  journal: string
+  run: RunInfo
+}
+
+const ACTIONS = ['list', 'show'] as const
+
+export function register(command: Command, io: Io): void {
+  command
+    .argument('[action]', 'list (the default) or show')
+    .argument('[id]', 'the run, as the list names it')
+    .description(
+      'Lists the runs in a journal, or shows one with its counts and its skipped and failed znodes.',
+    )
+    .option('--journal <file>', 'look only here (default: all journals under the state folder)')
+  addOutputOptions(command)
+  command
+    .addHelpText(
+      'after',
+      examples('zkferry runs', 'zkferry runs show k3v9x2ab', 'zkferry runs --journal move.journal --json'),
+    )
+    .addHelpText('after', exitCodes(ExitCode.done, ExitCode.usage, ExitCode.journal))
+    .action((action: string | undefined, id: string | undefined, flags: RunsFlags) =>
+      runJob({ command: 'runs', flags, singleLocation: true }, io, (shell) =>
+        run(shell, action ?? 'list', id, flags),
+      ),
+    )
+}
+
+async function run(
+  shell: Shell,
+  action: string,
+  id: string | undefined,
+  flags: RunsFlags,
+): Promise<JobResult> {
+  if (action === 'list') {
+    if (id !== undefined) throw new UsageProblem(`runs list takes no ID; write runs show ${id}.`)
+    await list(shell, flags)
+  } else if (action === 'show') {
+    if (id === undefined) throw new UsageProblem('runs show needs the ID of a run; zkferry runs lists them.')
+    await show(shell, id, flags)
+  } else {
+    throw new UsageProblem(`"${action}" is nothing that runs can do: it knows ${ACTIONS.join(' and ')}.`)
+  }
+  return {
+    status: 'done',
+    message: '',
+    counts: newCounts(),
+    digest: { source: null, target: null },
+    sourceMoved: 0,
+    consistency: 'unknown',
+  }
+}
+
+async function list(shell: Shell, flags: RunsFlags): Promise<void> {
+  const { readJournal } = await import('../journal/index.ts')
+  const runs: ListedRun[] = []
+  for (const journal of await journals(shell, flags)) {
+    const reader = readJournal(journal)
+    try {
+      for (const run of reader.runs()) runs.push({ journal, run })
+    } finally {
+      reader.close()
+    }
+  }
+  if (runs.length === 0) shell.say('no runs')
+  const table = runsTable(runs)
+  runs.forEach((listed, at) => {
+    const heading = at === 0 ? [table[0] as string] : []
+    shell.data(runRecord(listed), [...heading, table[at + 1] as string])
+  })
+}
+
+async function show(shell: Shell, id: string, flags: RunsFlags): Promise<void> {
+  const { readJournal } = await import('../journal/index.ts')
+  for (const journal of await journals(shell, flags)) {
+    const reader = readJournal(journal)
+    try {
+      const run = reader.run(id)
+      if (!run) continue
+      shell.data(runRecord({ journal, run }), runDetails({ journal, run }))
+      for (const issue of reader.issues(id)) shell.data(issueRecord(issue), [issueLine(issue)])
+      return
+    } finally {
+      reader.close()
+    }
+  }
+  const where = flags.journal ?? 'any journal under the state folder'
+  throw new UsageProblem(`There is no run "${id}" in ${where}; zkferry runs lists them.`)
+}
+
+async function journals(shell: Shell, flags: RunsFlags): Promise<string[]> {
+  if (flags.journal !== undefined) return [flags.journal]
+  const { journalFiles, stateDirectory } = await import('../journal/index.ts')
+  return journalFiles(stateDirectory(shell.io.env))
+}

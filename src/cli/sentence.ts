@@ -1,0 +1,54 @@
+/** The one sentence that a person reads when the exit code is not 0. */
+
+import { plural } from '../report/units.ts'
+import { Interrupted, JournalProblem, LocationProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
+import type { JobResult } from '../tree/events.ts'
+import { ExitCode } from './exit-codes.ts'
+
+export interface Ended {
+  error: unknown
+  result: JobResult
+  exitCode: ExitCode
+  journal: string | null
+  verbose: boolean
+}
+
+const EXPECTED = [UsageProblem, SafetyRefusal, LocationProblem, JournalProblem] as const
+
+export function sentenceFor(ended: Ended): { line: string; stack: string | null } {
+  const { error, result } = ended
+  if (error instanceof Interrupted || result.status === 'interrupted')
+    return { line: interrupted(ended), stack: null }
+  if (error === null) return { line: result.message || byStatus(ended), stack: null }
+  if (EXPECTED.some((kind) => error instanceof kind)) return { line: (error as Error).message, stack: null }
+  return bug(error, ended.verbose)
+}
+
+/** What was thrown where nobody expected it. */
+export function bug(error: unknown, verbose: boolean): { line: string; stack: string | null } {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  const advice = verbose ? '' : '; run it again with --verbose for the details'
+  const stack = error instanceof Error ? (error.stack ?? null) : null
+  return { line: `This is a bug in zkferry, please report it (${text})${advice}.`, stack }
+}
+
+function interrupted({ error, result, journal }: Ended): string {
+  const said = error instanceof Interrupted ? error.message : result.message
+  if (said) return said
+  if (journal === null) return 'Interrupted before the end; run the same command again to start over.'
+  return `Interrupted; what was done is in ${journal}, and the same command again goes on from there.`
+}
+
+function byStatus({ result, exitCode }: Ended): string {
+  const { counts } = result
+  switch (exitCode) {
+    case ExitCode.different:
+      return `${plural(counts.differences, 'difference')} found.`
+    case ExitCode.incomplete:
+      return `${plural(counts.failed, 'znode')} failed and ${plural(counts.skipped, 'znode')} skipped; the rest was done.`
+    case ExitCode.refused:
+      return 'A safety rule refused.'
+    default:
+      return ''
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * What surrounds a job: its printer, its signals, its locations, and its end. A job that is refused, fails or is
+ * interrupted ends with the same summary as one that is done.
+ */
+
+import type { Printer } from '../report/printer.ts'
+import { summarise } from '../report/summary.ts'
+import type { TreeSource } from '../tree/contracts.ts'
+import { Interrupted, LocationProblem } from '../tree/errors.ts'
+import { type JobContext, type JobEvent, type JobResult, newCounts } from '../tree/events.ts'
+import { ask } from './confirm.ts'
+import { type Circumstances, ExitCode, exitCodeOfStatus, outcomeOfError } from './exit-codes.ts'
+import type { Io } from './io.ts'
+import { makePrinter, type OutputFlags } from './output-options.ts'
+import { sentenceFor } from './sentence.ts'
+import { listenForSignals, type Signals } from './signals.ts'
+import { version } from './version.ts'
+
+export interface JobRequest {
+  command: string
+  flags: OutputFlags
+  singleLocation: boolean
+}
+
+/** How long what is in flight may take after the first signal. The journal stands it, whatever is cut off. */
+const GRACE_MS = 5_000
+const CLOSE_MS = 2_000
+
+export class Shell {
+  readonly context: JobContext
+  readonly io: Io
+  readonly #printer: Printer
+  readonly #closing: (() => unknown)[] = []
+  readonly #trees: TreeSource[] = []
+  #begun: Extract<JobEvent, { type: 'run' }> | null = null
+
+  constructor(io: Io, printer: Printer, context: Omit<JobContext, 'emit'>) {
+    this.io = io
+    this.#printer = printer
+    this.context = { ...context, emit: (event) => this.#emit(event) }
+  }
+
+  /** The `run` event, once the job has begun. */
+  get begun(): Extract<JobEvent, { type: 'run' }> | null {
+    return this.#begun
+  }
+
+  get reconnects(): number {
+    return this.#trees.reduce((sum, tree) => sum + tree.reconnects, 0)
+  }
+
+  /** A sentence on stderr, in every format. */
+  say(text: string): void {
+    this.#printer.say(text)
+  }
+
+  trace(text: string): void {
+    this.#printer.trace(text)
+  }
+
+  /** Data that no job event carries: `record` for programs, `lines` (escaped) for people. */
+  data(record: { type: string }, lines: readonly string[]): void {
+    this.#printer.data(record, lines)
+  }
+
+  /** A location of the job: its reconnects are counted, and it is closed at the end. */
+  own<T extends TreeSource>(tree: T): T {
+    this.#trees.push(tree)
+    return this.onEnd(tree, () => tree.close())
+  }
+
+  /** Something to close at the end, the latest first. */
+  onEnd<T>(thing: T, close: () => unknown): T {
+    this.#closing.push(close)
+    return thing
+  }
+
+  async ask(question: string): Promise<boolean> {
+    this.#printer.pause()
+    try {
+      return await ask(question, this.io.stdin, this.context.signal)
+    } finally {
+      this.#printer.resume()
+    }
+  }
+
+  async close(): Promise<void> {
+    const late = new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref())
+    for (const close of this.#closing.splice(0).reverse()) {
+      // The result stands already; a session that cannot be closed ends by its timeout.
+      await Promise.race([Promise.resolve().then(close), late]).catch((error) =>
+        this.trace(`while closing: ${error}`),
+      )
+    }
+  }
+
+  #emit(event: JobEvent): void {
+    if (event.type !== 'run') return this.#printer.event(event)
+    if (this.#begun) return
+    this.#begun = { ...event, version: version() }
+    this.#printer.event(this.#begun)
+  }
+}
+
+/** Runs a job to its end, whatever the end is, and hands its exit code to `main`. Never throws. */
+export async function runJob(
+  request: JobRequest,
+  io: Io,
+  job: (shell: Shell) => Promise<JobResult>,
+): Promise<void> {
+  const started = performance.now()
+  const counts = newCounts()
+  const signals = listenForSignals(io.exitNow)
+  const printer = await makePrinter(request.flags, counts, io)
+  const shell = new Shell(io, printer, { counts, signal: signals.signal })
+  signals.onFirst((name) => shell.say(`${name}: finishing what is in flight; once more ends at once`))
+
+  let result: JobResult
+  let error: unknown = null
+  try {
+    result = await Promise.race([job(shell), crash(io), graceAfter(signals)])
+  } catch (thrown) {
+    // A connection that breaks off because the user stopped the job is no failure of the ensemble.
+    error =
+      signals.received && thrown instanceof LocationProblem ? new Interrupted('', { cause: thrown }) : thrown
+    const { status } = outcomeOfError(error, circumstances(request, signals, shell))
+    result = {
+      status,
+      message: '',
+      counts,
+      digest: { source: null, target: null },
+      sourceMoved: 0,
+      consistency: 'unknown',
+    }
+  }
+  await shell.close()
+  signals.stop()
+
+  const around = circumstances(request, signals, shell)
+  const exitCode =
+    error === null ? exitCodeOfStatus(result.status, around) : outcomeOfError(error, around).exitCode
+  const journal = shell.begun?.journal ?? null
+  const message = sentenceFor({ error, result, exitCode, journal, verbose: request.flags.verbose === true })
+  const summary = summarise(
+    { ...result, message: message.line },
+    {
+      command: request.command,
+      exitCode,
+      reconnects: shell.reconnects,
+      seconds: (performance.now() - started) / 1000,
+      runId: shell.begun?.runId ?? null,
+      journal,
+    },
+  )
+  if (message.stack) shell.trace(message.stack)
+  printer.finish(summary, exitCode === ExitCode.done ? null : message.line)
+  io.done(exitCode)
+}
+
+function circumstances(request: JobRequest, signals: Signals, shell: Shell): Circumstances {
+  return {
+    signal: signals.received,
+    singleLocation: request.singleLocation,
+    begun: shell.begun !== null,
+  }
+}
+
+function crash(io: Io): Promise<never> {
+  return new Promise((_, reject) => io.onCrash(reject))
+}
+
+/** Rejects when a job has not come to its end in time after the first signal. */
+function graceAfter(signals: Signals): Promise<never> {
+  return new Promise((_, reject) => {
+    signals.onFirst(() => {
+      setTimeout(() => reject(new Interrupted('')), GRACE_MS).unref()
+    })
+  })
+}

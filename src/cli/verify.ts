@@ -1,0 +1,200 @@
+/** `zkferry verify SOURCE TARGET`, and `zkferry verify --from-journal FILE TARGET` */
+import type { Command } from 'commander'
+import { parseLocation } from '../locations/parse-location.ts'
+import { combinedLine, FileOutput } from '../report/combined.ts'
+import type { Output } from '../report/output.ts'
+import { UsageProblem } from '../tree/errors.ts'
+import type { JobContext, JobResult } from '../tree/events.ts'
+import { ExitCode } from './exit-codes.ts'
+import { examples, exitCodes } from './help.ts'
+import { addIgnoreOption, type IgnoreFlags, ignores } from './ignore.ts'
+import type { Io } from './io.ts'
+import {
+  AUTH_HELP,
+  addAuthOptions,
+  addConnectOptions,
+  addFilterOptions,
+  addPaceOptions,
+  type ConnectFlags,
+  type FilterFlags,
+  identities,
+  makeFilter,
+  noteStrayIdentity,
+  openLocation,
+  type PaceFlags,
+  pace,
+} from './job-options.ts'
+import { addOutputOptions, type OutputFlags } from './output-options.ts'
+import { refuseOverlap } from './places.ts'
+import { runJob, type Shell } from './shell.ts'
+import { count, durationOption } from './values.ts'
+import { version } from './version.ts'
+
+interface VerifyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, IgnoreFlags {
+  fromJournal?: string
+  combined?: string
+  rounds: number
+  settle: number
+}
+
+export function register(command: Command, io: Io): void {
+  command
+    .argument('[source]', 'host:port[,host:port…]/path; left out with --from-journal')
+    .argument('[target]', 'host:port[,host:port…]/path')
+    .usage('[options] <source> <target>\n       zkferry verify [options] --from-journal <file> <target>')
+    .description(
+      'Compares the subtrees at SOURCE and TARGET; changes nothing. Differences go to stdout, the root is ".".',
+    )
+    .option(
+      '--from-journal <file>',
+      'compare with the child hashes of a finished copy; names directories, not znodes',
+    )
+    .option(
+      '--combined <file>',
+      'a line a znode (- for stdout): = same, * different, + missing in the target, - missing in the source, ! not compared',
+    )
+    .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
+    .addOption(durationOption('--settle', 'duration', 'how long to wait between rounds', '2s'))
+  addIgnoreOption(command)
+  addFilterOptions(command)
+  addPaceOptions(command)
+  addConnectOptions(command)
+  addAuthOptions(command, 'source')
+  addAuthOptions(command, 'target')
+  addOutputOptions(command)
+  const { done, different, usage, incomplete, source, target, journal } = ExitCode
+  command
+    .addHelpText(
+      'after',
+      examples(
+        'zkferry verify old1:2181/pegasus new1:2181/pegasus',
+        'zkferry verify --combined marks.txt old1:2181/codis3 new1:2181/codis3',
+        'zkferry verify --from-journal run.journal new1:2181/pegasus',
+      ),
+    )
+    .addHelpText('after', AUTH_HELP)
+    .addHelpText('after', exitCodes(done, different, usage, incomplete, source, target, journal))
+    .action((first: string | undefined, second: string | undefined, flags: VerifyFlags) =>
+      runJob({ command: 'verify', flags, singleLocation: false }, io, (shell) =>
+        run(shell, first, second, flags),
+      ),
+    )
+}
+
+function run(
+  shell: Shell,
+  first: string | undefined,
+  second: string | undefined,
+  flags: VerifyFlags,
+): Promise<JobResult> {
+  if (flags.combined === '-' && flags.json) {
+    throw new UsageProblem('--combined - cannot go with --json, which has stdout for itself; name a file.')
+  }
+  if (flags.fromJournal !== undefined) {
+    if (first === undefined) throw new UsageProblem('A target is missing: verify --from-journal FILE TARGET.')
+    if (second !== undefined)
+      throw new UsageProblem(
+        `With --from-journal there is only a target: "${second}" is one location too many.`,
+      )
+    return againstJournal(shell, flags.fromJournal, first, flags)
+  }
+  if (first === undefined || second === undefined)
+    throw new UsageProblem('verify needs a source and a target.')
+  return againstSource(shell, first, second, flags)
+}
+
+async function againstSource(shell: Shell, from: string, to: string, flags: VerifyFlags): Promise<JobResult> {
+  const sourceAt = parseLocation(from, 'source')
+  const targetAt = parseLocation(to, 'target')
+  refuseOverlap(sourceAt, targetAt)
+  const options = await jobOptions(flags)
+  noteStrayIdentity(shell)
+  const auth = authFlags(flags)
+  const sourceAuth = await identities(auth, 'source', shell.io.env)
+  const targetAuth = await identities(auth, 'target', shell.io.env)
+  const context = withCombined(shell, flags.combined)
+  const [source, target] = await Promise.all([
+    openLocation(shell, { location: sourceAt, side: 'source', auth: sourceAuth, flags }),
+    openLocation(shell, { location: targetAt, side: 'target', auth: targetAuth, flags }),
+  ])
+  announce(context, null, source.name, target.name)
+  const { verify } = await import('../verify/verify.ts')
+  return verify(source, target, options, context)
+}
+
+async function againstJournal(
+  shell: Shell,
+  file: string,
+  to: string,
+  flags: VerifyFlags,
+): Promise<JobResult> {
+  const targetAt = parseLocation(to, 'target')
+  if (flags.combined !== undefined)
+    throw new UsageProblem('--combined needs a source: a journal knows directories, not znodes.')
+  if (flags.include || flags.exclude)
+    throw new UsageProblem('--include and --exclude come from the journal; leave them out.')
+  const { readJournal } = await import('../journal/index.ts')
+  const reader = readJournal(file)
+  shell.onEnd(reader, () => reader.close())
+  const finished = reader.latestFinished()
+  if (!finished) throw new UsageProblem(`The journal ${file} has no finished copy to compare with.`)
+  const options = await jobOptions(flags)
+  const auth = await identities(authFlags(flags), 'target', shell.io.env, true)
+  const target = await openLocation(shell, { location: targetAt, side: 'target', auth, flags })
+  announce(shell.context, file, finished.source, target.name)
+  const { verifyFromJournal } = await import('../verify/verify.ts')
+  return verifyFromJournal(reader, finished, target, options, shell.context)
+}
+
+async function jobOptions(flags: VerifyFlags) {
+  return {
+    acl: !ignores(flags, 'acl'),
+    filter: await makeFilter(flags),
+    rounds: flags.rounds,
+    settleMs: flags.settle,
+    combined: flags.combined !== undefined,
+    ...pace(flags),
+  }
+}
+
+/** Sends the marks to where the user wants them, and nowhere else. */
+function withCombined(shell: Shell, file: string | undefined): JobContext {
+  if (file === undefined) return shell.context
+  const output: Output = file === '-' ? shell.io.stdout : openCombined(shell, file)
+  return {
+    ...shell.context,
+    emit(event) {
+      if (event.type === 'combined') return output.line(combinedLine(event.mark, event.path))
+      // On stdout the marks say it already.
+      if (event.type === 'difference' && file === '-') return
+      shell.context.emit(event)
+    },
+  }
+}
+
+function openCombined(shell: Shell, file: string): FileOutput {
+  try {
+    const output = new FileOutput(file)
+    return shell.onEnd(output, () => output.close())
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new UsageProblem(`--combined ${file} cannot be written (${code}).`, { cause: error })
+  }
+}
+
+function announce(context: JobContext, journal: string | null, source: string, target: string): void {
+  context.emit({
+    type: 'run',
+    command: 'verify',
+    runId: null,
+    journal,
+    source,
+    target,
+    resumed: false,
+    version: version(),
+  })
+}
+
+function authFlags(flags: VerifyFlags): Record<string, unknown> {
+  return flags as unknown as Record<string, unknown>
+}

@@ -39,6 +39,8 @@ export function readJournal(file: string): JournalReader {
 export class StoredJournal implements JournalReader {
   readonly file: string
   protected readonly db: Database.Database
+  /** Asked for each directory of a resumed run. */
+  #one: Database.Statement<[string, string], StoredDirectory> | null = null
 
   constructor(file: string, db: Database.Database) {
     this.file = file
@@ -86,13 +88,10 @@ export class StoredJournal implements JournalReader {
   }
 
   directory(id: string, path: string): DirectoryRow | null {
-    const row = guarded(this.file, () =>
-      this.db
-        .prepare<[string, string], StoredDirectory>(
-          `SELECT * FROM directories WHERE run = ${NUMBER} AND path = ?`,
-        )
-        .get(id, path),
-    )
+    const row = guarded(this.file, () => {
+      this.#one ??= this.db.prepare(`SELECT * FROM directories WHERE run = ${NUMBER} AND path = ?`)
+      return this.#one.get(id, path)
+    })
     return row === undefined ? null : loadDirectory(row)
   }
 

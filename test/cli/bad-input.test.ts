@@ -1,0 +1,159 @@
+/** Each of these ends at once: one sentence that names the value, the right exit code, nothing on stdout. */
+import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { cli } from './run-cli.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'zkferry-bad-'))
+const A = '127.0.0.1:1/a'
+const B = '127.0.0.2:1/b'
+
+function file(name: string, text: string, mode = 0o600): string {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  chmodSync(path, mode)
+  return path
+}
+
+const malformed = file('malformed-auth', 'digest\n')
+const nameless = file('nameless-auth', '# who\ndigest hunter2\n')
+const empty = file('empty-auth', '\n# nobody\n')
+const notJournal = file('not-a-journal', 'this is a text file and no SQLite database at all\n'.repeat(20))
+
+/** What is called, the exit code, what the sentence must say. */
+const cases: [string[], number, string | RegExp][] = [
+  // The command line itself
+  [['cpoy', A, B], 2, "unknown command 'cpoy' (Did you mean copy?)"],
+  [['copy', '--dry-rn', A, B], 2, "unknown option '--dry-rn' (Did you mean --dry-run?)"],
+  [['copy', '--no-sequence', A, B], 2, "unknown option '--no-sequence'"],
+  [['copy', A], 2, "missing required argument 'target'"],
+  [['copy', A, B, 'c:1/c'], 2, '"c:1/c" is one argument too many'],
+  [['verify', A], 2, 'needs a source and a target'],
+  [['verify', '--from-journal', 'x.journal', A, B], 2, `"${B}" is one location too many`],
+  [['runs', 'shw'], 2, '"shw"'],
+  [['runs', 'show'], 2, 'needs the ID'],
+  [['runs', 'show', 'nosuchid'], 2, '"nosuchid"'],
+  // Locations
+  [['digest', 'localhost'], 2, '"localhost" names no path'],
+  [['digest', '/codis3'], 2, '"/codis3" names no host'],
+  [['digest', ''], 2, '"" names no host'],
+  [['digest', 'h:0/a'], 2, 'port 0'],
+  [['digest', 'h:65536/a'], 2, 'port 65536'],
+  [['digest', 'h:21x/a'], 2, '"21x"'],
+  [['digest', 'h:1,/a'], 2, 'empty host'],
+  [['digest', '[::1/a'], 2, 'bracket'],
+  [['digest', 'h:1//a'], 2, 'empty segment'],
+  [['digest', 'h:1/a/'], 2, 'slash'],
+  [['digest', 'h:1/a/./b'], 2, '"."'],
+  [['digest', 'h:1/a/../b'], 2, '".."'],
+  [['digest', 'h:1/a\u0007b'], 2, 'U+0007'],
+  [['digest', 'ftp://h:1/a'], 2, 'ftp://'],
+  [['copy', 'archive:x.zkf#/a', B], 2, '"archive:x.zkf#/a" cannot be used yet'],
+  [['copy', 'datadir:/var/zk#/a', B], 2, '"datadir:/var/zk#/a" cannot be used yet'],
+  [['copy', A, 'snapshot:/var/zk#/a'], 2, '"snapshot:/var/zk#/a" cannot be used yet'],
+  [['copy', A, 'zks://h:1/a'], 2, '"zks://h:1/a" cannot be used yet'],
+  [['copy', A, A], 2, 'are the same place'],
+  [['copy', 'x:1,Y:2/a', 'y:2,z:3/a'], 2, 'are the same place'],
+  [['copy', A, `${A}/b`], 2, 'lies inside the source'],
+  [['copy', `${A}/b`, A], 2, 'lies inside the target'],
+  [['copy', 'h:1/', 'h:1/b'], 2, 'lies inside the source'],
+  [['verify', A, A], 2, 'are the same place'],
+  [['zkcopy', '-s', A, '-t', A, '-c'], 2, 'are the same place'],
+  // Values
+  [['copy', '--timeout', '30', A, B], 2, '--timeout "30" is not a duration'],
+  [['copy', '--timeout', '0s', A, B], 2, '--timeout "0s"'],
+  [['copy', '--retry-for', '-1s', A, B], 2, /--retry-for/],
+  [['copy', '--retry-for', '99d', A, B], 2, '--retry-for "99d" is too long'],
+  [['copy', '--settle', 'soon', A, B], 2, '--settle "soon"'],
+  [['copy', '--concurrency', '0', A, B], 2, '--concurrency "0"'],
+  [['copy', '--concurrency', '1.5', A, B], 2, '--concurrency "1.5"'],
+  [['copy', '--sessions', 'four', A, B], 2, '--sessions "four"'],
+  [['copy', '--rate', '0', A, B], 2, '--rate "0"'],
+  [['copy', '--byte-rate', '5XB', A, B], 2, '--byte-rate "5XB"'],
+  [['copy', '--rounds', '1e3', A, B], 2, '--rounds "1e3"'],
+  [['copy', '--exclude', '/a/**', A, B], 2, '--exclude "/a/**"'],
+  [['copy', '--include', '', A, B], 2, '--include ""'],
+  [['digest', '--depth', '-', A], 2, '--depth "-"'],
+  [['digest', '--ignore', 'data', A], 2, '--ignore "data"'],
+  // Flags that contradict each other, or need another
+  [['copy', '--keep-existing', A, B], 2, '--keep-existing goes with --merge'],
+  [['copy', '--max-delete', '5', A, B], 2, '--max-delete goes with --delete'],
+  [['copy', '--delete', A, B], 2, '--delete needs --max-delete or --yes'],
+  [['rmr', A], 2, 'rmr needs --yes'],
+  [['rmr', '--yes', 'h:1/'], 7, 'never removes /'],
+  [['rmr', '--yes', 'h:1/zookeeper'], 7, 'never removes /zookeeper'],
+  // zkcopy's own
+  [['zkcopy', '-s', A, '-t', B], 2, 'it needs --yes'],
+  [['zkcopy', '-s', A, '-t', B, '-c', '-i', 'false'], 2, '-i false'],
+  [['zkcopy', '-s', A, '-t', B, '-ci'], 2, '-i false'],
+  [['zkcopy', '-s', A, '-t', B, '-c', '-m', '1700000000000'], 2, '-m 1700000000000'],
+  [['zkcopy', '-s', A, '-t', B, '-c', '-m', 'x'], 2, '--mtime "x"'],
+  [['zkcopy', '-s', A, '-t', B, '-c', 'perhaps'], 2, '"perhaps"'],
+  [['zkcopy', `-s=${A}`, `-t=${B}`, '-w=0', '-c'], 2, '--workers "0"'],
+  // Identities
+  [['copy', '--source-auth-file', join(folder, 'none'), A, B], 2, `${join(folder, 'none')} does not exist`],
+  [['copy', '--target-auth-file', folder, A, B], 2, `${folder} cannot be read (EISDIR)`],
+  [['copy', '--target-auth-file', malformed, A, B], 2, `${malformed}, line 1`],
+  [['digest', '--auth-file', nameless, A], 2, `${nameless}, line 2`],
+  [['digest', '--auth-file', empty, A], 2, 'holds no identity'],
+  [['digest', '--auth-command', 'exit 9', A], 2, '"exit 9" failed (exit code 9)'],
+  [['digest', '--auth-file', empty, '--auth-command', 'true', A], 2, 'cannot be used together'],
+  // Journals
+  [['copy', '--journal', join(folder, 'no/such/run.journal'), A, B], 6, join(folder, 'no/such')],
+  [['copy', '--journal', notJournal, A, B], 6, notJournal],
+  [['runs', '--journal', join(folder, 'none.journal')], 6, 'none.journal'],
+  [['verify', '--from-journal', join(folder, 'none.journal'), B], 6, 'none.journal'],
+  [['verify', '--combined', join(folder, 'no/such/file'), A, B], 2, '--combined'],
+]
+
+const sentences = (stderr: string) => stderr.split('\n').filter((line) => line.startsWith('zkferry: '))
+
+describe.concurrent('bad input', { timeout: 60_000 }, () => {
+  for (const [args, code, say] of cases) {
+    test(`${args
+      .map((arg) => JSON.stringify(arg))
+      .join(' ')
+      .replaceAll(folder, '…')} → ${code}`, async () => {
+      const plain = await cli(args)
+      expect(plain.code, plain.stderr).toBe(code)
+      expect(plain.stdout).toBe('')
+      expect(sentences(plain.stderr)).toHaveLength(1)
+      expect(sentences(plain.stderr)[0]).toMatch(say)
+      expect(plain.stderr).not.toContain('    at ')
+
+      const json = await cli([...args, '--json'])
+      expect(json.code).toBe(code)
+      expect(json.summary()).toMatchObject({ type: 'summary', exitCode: code, status: 'refused' })
+      expect(json.summary().message).toMatch(say)
+      expect(sentences(json.stderr)).toHaveLength(1)
+    })
+  }
+})
+
+test('secrets on the command line or in a malformed file are not repeated', async () => {
+  const outputs = await Promise.all([
+    cli(['copy', 'admin:hunter2@h:1/a', B]),
+    cli(['copy', '--source-auth=digest admin:hunter2', A, B]),
+    cli(['digest', '--auth-file', nameless, A]),
+    cli(['digest', A], { env: { ZKFERRY_AUTH: 'hunter2' } }),
+  ])
+  for (const { code, stdout, stderr } of outputs) {
+    expect(code).toBe(2)
+    expect(stdout + stderr).not.toContain('hunter2')
+    expect(stderr).toMatch(/^zkferry: /m)
+  }
+})
+
+test('--combined - cannot share stdout with --json', async () => {
+  const result = await cli(['verify', '--json', '--combined', '-', A, B])
+  expect(result.code).toBe(2)
+  expect(result.summary()).toMatchObject({ status: 'refused', exitCode: 2 })
+})
+
+test('without a command the help is shown on stderr, and the exit code says that nothing was done', async () => {
+  const result = await cli([])
+  expect(result.code).toBe(2)
+  expect(result.stdout).toBe('')
+  expect(result.stderr).toContain('Usage: zkferry')
+})

@@ -4,7 +4,7 @@ import { plural } from '../report/units.ts'
 import type { JobResult } from '../tree/events.ts'
 import type { CopyFlags } from './copy.ts'
 import { isInteractive } from './io.ts'
-import { identities, makeFilter, noteStrayIdentity, openLocation, pace } from './job-options.ts'
+import { identities, makeFilter, note, noteStrayIdentity, openLocation, pace } from './job-options.ts'
 import type { Shell } from './shell.ts'
 import { version } from './version.ts'
 
@@ -24,6 +24,9 @@ export async function runCopy(
   const { io } = shell
   const filter = await makeFilter(flags)
   noteStrayIdentity(shell)
+  if (!flags.acl)
+    note(shell, 'ACLs are left out (--no-acl): what is created is open to everyone, and no ACL is compared')
+  if (!flags.verify) note(shell, 'the target is not verified (--no-verify)')
   const [sourceAuth, targetAuth] = [
     await identities(authFlags, 'source', io.env),
     await identities(authFlags, 'target', io.env),

@@ -67,7 +67,7 @@ export function register(command: Command, io: Io): void {
     )
     .option('--restart', 'forget an unfinished run and begin anew')
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
-    .addOption(durationOption('--settle', 'duration', 'how long to wait between rounds', '2s'))
+    .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
   addFilterOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)

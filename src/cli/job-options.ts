@@ -28,8 +28,8 @@ export interface FilterFlags {
 export function addConnectOptions(command: Command): Command {
   const waiting = 'how long to wait for an ensemble that cannot be reached'
   return command
-    .addOption(durationOption('--timeout', 'duration', 'session timeout to ask for', '30s'))
-    .addOption(durationOption('--retry-for', 'duration', waiting, '15m'))
+    .addOption(durationOption('--timeout', 'session timeout to ask for', '30s', 'positive'))
+    .addOption(durationOption('--retry-for', waiting, '15m'))
 }
 
 export function addPaceOptions(command: Command): Command {

@@ -29,12 +29,14 @@ const CLOSE_MS = 2_000
 export class Shell {
   readonly context: JobContext
   readonly io: Io
+  readonly #command: string
   readonly #printer: Printer
   readonly #closing: (() => unknown)[] = []
   readonly #trees: TreeSource[] = []
   #begun: Extract<JobEvent, { type: 'run' }> | null = null
 
-  constructor(io: Io, printer: Printer, context: Omit<JobContext, 'emit'>) {
+  constructor(command: string, io: Io, printer: Printer, context: Omit<JobContext, 'emit'>) {
+    this.#command = command
     this.io = io
     this.#printer = printer
     this.context = { ...context, emit: (event) => this.#emit(event) }
@@ -97,7 +99,8 @@ export class Shell {
   #emit(event: JobEvent): void {
     if (event.type !== 'run') return this.#printer.event(event)
     if (this.#begun) return
-    this.#begun = { ...event, version: version() }
+    // A zkcopy is a copy to the job, and a zkcopy to the user.
+    this.#begun = { ...event, command: this.#command, version: version() }
     this.#printer.event(this.#begun)
   }
 }
@@ -112,7 +115,7 @@ export async function runJob(
   const counts = newCounts()
   const signals = listenForSignals(io.exitNow)
   const printer = await makePrinter(request.flags, counts, io)
-  const shell = new Shell(io, printer, { counts, signal: signals.signal })
+  const shell = new Shell(request.command, io, printer, { counts, signal: signals.signal })
   signals.onFirst((name) => shell.say(`${name}: finishing what is in flight; once more ends at once`))
 
   let result: JobResult

@@ -54,7 +54,7 @@ export function register(command: Command, io: Io): void {
       'a line a znode (- for stdout): = same, * different, + missing in the target, - missing in the source, ! not compared',
     )
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
-    .addOption(durationOption('--settle', 'duration', 'how long to wait between rounds', '2s'))
+    .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
   addIgnoreOption(command)
   addFilterOptions(command)
   addPaceOptions(command)
@@ -138,12 +138,12 @@ async function againstJournal(
   shell.onEnd(reader, () => reader.close())
   const finished = reader.latestFinished()
   if (!finished) throw new UsageProblem(`The journal ${file} has no finished copy to compare with.`)
-  const options = await jobOptions(flags)
+  if (flags.ignore) throw new UsageProblem('--ignore comes from the journal; leave it out.')
   const auth = await identities(authFlags(flags), 'target', shell.io.env, true)
   const target = await openLocation(shell, { location: targetAt, side: 'target', auth, flags })
   announce(shell.context, file, finished.source, target.name)
-  const { verifyFromJournal } = await import('../verify/verify.ts')
-  return verifyFromJournal(reader, finished, target, options, shell.context)
+  const { verifyFromJournal } = await import('../verify/from-journal.ts')
+  return verifyFromJournal(reader, finished, target, pace(flags), shell.context)
 }
 
 async function jobOptions(flags: VerifyFlags) {

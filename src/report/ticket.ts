@@ -28,7 +28,7 @@ export function ticket(summary: Summary, extras: TicketExtras): string[] {
   if (target === null) rows.push(['location', escapeText(source)])
   else rows.push(['from', escapeText(source)], ['to', escapeText(target)])
   if (extras.plan.size > 0) rows.push(['would', planned(extras.plan)])
-  rows.push(['znodes', znodes(summary)])
+  rows.push(['znodes', znodes(summary, extras.skipped)])
   rows.push(['bytes', bytes(summary)])
   for (const [reason, count] of extras.skipped)
     rows.push(['skipped', `${plural(count, 'znode')} (${escapeText(reason)})`])
@@ -53,9 +53,12 @@ function planned(plan: Plan): string {
   return `${parts.join(', ')}; nothing was written`
 }
 
-function znodes(summary: Summary): string {
+function znodes(summary: Summary, reasons: ReadonlyMap<string, number>): string {
   const { read, ...done } = summary.znodes
-  const parts = Object.entries(done).filter(([, count]) => count > 0)
+  // Those that are listed by reason need not be counted twice.
+  const parts = Object.entries(done).filter(
+    ([what, count]) => count > 0 && !(what === 'skipped' && reasons.size > 0),
+  )
   return [`${formatCount(read)} read`, ...parts.map(([what, count]) => `${formatCount(count)} ${what}`)].join(
     ', ',
   )
@@ -77,7 +80,7 @@ function digests(summary: Summary, two: boolean): [string, string][] {
   return [
     ['digest', `${source ?? 'not computed'} (source)`],
     ['', `${target ?? 'not computed'} (target)`],
-    ['', `${verdict}; a digest covers names, data and ACLs, not sequence counters or versions`],
+    ['', `${verdict}; digests do not cover sequence counters and versions`],
   ]
 }
 

@@ -8,6 +8,7 @@ export default defineConfig(({ mode }) => {
       include: long ? [`test/${mode}/**/*.test.ts`] : ['test/**/*.test.ts'],
       exclude: long ? [] : ['test/matrix/**', 'test/soak/**'],
       globalSetup: ['test/servers/global-setup.ts'],
+      setupFiles: ['test/servers/end-with-runner.ts'],
       // Each file in a process of its own: native modules, signals and exit codes are tested. Two cores are assumed,
       // and the servers need their share of them.
       pool: 'forks',

@@ -35,7 +35,8 @@ async function main() {
   if (purpose !== 'build' || values.versions) checkServers()
   installPackages()
   build('tsconfig.build.json', 'dist', ['src'])
-  if (purpose !== 'build') build('tsconfig.tools.json', 'build', ['src', 'bench', 'fixtures', 'test/servers'])
+  if (purpose !== 'build')
+    build('tsconfig.tools.json', 'build', ['src', 'bench', 'fixtures', 'scripts/demo', 'test/servers'])
   if (purpose !== 'build' || values.versions) await bringServers(versions)
 }
 
@@ -100,7 +101,14 @@ async function bringServers(versions) {
   if (!jars.hasMaven()) return
   for (const version of missing) {
     say(`bringing ZooKeeper ${version} (Maven, into ${jars.jarFolder(version)})`)
-    await jars.fetchJars(version)
+    try {
+      await jars.fetchJars(version)
+    } catch (error) {
+      const installed = jars.installedZooKeeper()
+      if (!installed || forced) throw error
+      say(`Maven could not; the installed ZooKeeper ${installed.version} stands in`)
+      return
+    }
   }
 }
 

@@ -119,8 +119,14 @@ export async function identities(
 /** A variable that this command does not read, and that someone may think it does. */
 export function noteStrayIdentity(shell: Shell): void {
   if (!shell.io.env.ZKFERRY_AUTH) return
-  const message =
-    'ZKFERRY_AUTH is not used here; with two locations set ZKFERRY_SOURCE_AUTH and ZKFERRY_TARGET_AUTH'
+  note(
+    shell,
+    'ZKFERRY_AUTH is not used here; with two locations set ZKFERRY_SOURCE_AUTH and ZKFERRY_TARGET_AUTH',
+  )
+}
+
+/** Something that belongs to the summary without being a problem. */
+export function note(shell: Shell, message: string): void {
   shell.context.emit({ type: 'note', message })
 }
 

@@ -38,12 +38,12 @@ export function duration(flag: string, least: 'zero' | 'positive' = 'zero'): Par
 /** An option with a duration, whose help shows the default as people write it. */
 export function durationOption(
   name: string,
-  argument: string,
   description: string,
   standard: string,
+  least?: 'zero' | 'positive',
 ): Option {
-  const parse = duration(name)
-  return new Option(`${name} <${argument}>`, description).argParser(parse).default(parse(standard), standard)
+  const parse = duration(name, least)
+  return new Option(`${name} <duration>`, description).argParser(parse).default(parse(standard), standard)
 }
 
 /** A whole number between `least` and `most`. */

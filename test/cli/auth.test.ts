@@ -1,0 +1,58 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { type AuthSource, parseIdentities, readIdentities } from '../../src/cli/auth.ts'
+
+const folder = mkdtempSync(join(tmpdir(), 'zkferry-auth-'))
+const none: AuthSource = { flag: '--source-auth', file: undefined, command: undefined, variables: [] }
+const shown = (identities: { scheme: string; auth: Buffer }[]) =>
+  identities.map(({ scheme, auth }) => `${scheme} ${auth}`)
+
+test('lines of scheme and credentials; blank lines and comments say nothing', () => {
+  const text = '# who we are\n\n  digest  admin:pass word:x \r\nip 10.0.0.1\n'
+  expect(shown(parseIdentities(text, 'x'))).toEqual(['digest admin:pass word:x', 'ip 10.0.0.1'])
+})
+
+test.each(['hunter2', 'digest', 'digest hunter2', 'digest :hunter2'])(
+  '%j is refused, and not repeated',
+  (line) => {
+    const read = () => parseIdentities(`# one\n${line}`, '--auth-file f')
+    expect(read).toThrow('--auth-file f, line 2')
+    expect(read).not.toThrow('hunter2')
+  },
+)
+
+describe('where identities come from', () => {
+  test('nowhere: none', async () => {
+    expect(await readIdentities({ ...none, variables: ['ZKFERRY_SOURCE_AUTH'] }, {})).toEqual([])
+  })
+
+  test('the first variable that is set', async () => {
+    const variables = ['ZKFERRY_TARGET_AUTH', 'ZKFERRY_AUTH']
+    const env = { ZKFERRY_AUTH: 'digest a:b' }
+    expect(shown(await readIdentities({ ...none, variables }, env))).toEqual(['digest a:b'])
+    expect(
+      shown(await readIdentities({ ...none, variables }, { ...env, ZKFERRY_TARGET_AUTH: 'digest c:d' })),
+    ).toEqual(['digest c:d'])
+  })
+
+  test('a file, which beats the environment', async () => {
+    const file = join(folder, 'identities')
+    writeFileSync(file, 'digest file:1\ndigest file:2\n')
+    const read = readIdentities({ ...none, file, variables: ['V'] }, { V: 'digest a:b' })
+    expect(shown(await read)).toEqual(['digest file:1', 'digest file:2'])
+  })
+
+  test('the stdout of a command', async () => {
+    const command = 'printf "digest %s\\n" "cmd:secret"'
+    expect(shown(await readIdentities({ ...none, command }, {}))).toEqual(['digest cmd:secret'])
+  })
+
+  test('a command that fails is named, with how it ended', async () => {
+    await expect(readIdentities({ ...none, command: 'echo digest a:b; exit 3' }, {})).rejects.toThrow(
+      '--source-auth-command "echo digest a:b; exit 3" failed (exit code 3).',
+    )
+    await expect(readIdentities({ ...none, command: 'kill -9 $$' }, {})).rejects.toThrow('failed (SIGKILL)')
+  })
+})

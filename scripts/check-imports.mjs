@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, posix, relative, resolve, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const source = resolve(dirname(fileURLToPath(import.meta.url)), '..', 'src')
+const source = resolve(process.argv[2] ?? join(dirname(fileURLToPath(import.meta.url)), '..', 'src'))
 
 /**
  * For each room: the rooms it may import besides itself, and the packages. `types` may be imported as types only.

@@ -90,13 +90,23 @@ export async function fetchJars(version) {
     const fresh = mkdtempSync(join(cacheFolder(), `incoming-${version}-`))
     try {
       await runMaven(version, fresh)
-      renameSync(fresh, folder)
+      takePlace(fresh, folder)
     } finally {
       rmSync(fresh, { recursive: true, force: true })
     }
     return folder
   } finally {
     unlock()
+  }
+}
+
+/** @param {string} fresh @param {string} folder */
+function takePlace(fresh, folder) {
+  try {
+    renameSync(fresh, folder)
+  } catch (error) {
+    // Two that took over the same stale lock may both get here: the first one's jars are as good.
+    if (!existsSync(folder)) throw error
   }
 }
 

@@ -1,0 +1,12 @@
+/** The operations that a pipeline takes. */
+export * from './acl.ts'
+export * from './children.ts'
+export * from './create.ts'
+export * from './data.ts'
+export * from './delete.ts'
+export { type MultiOp, type MultiReply, type MultiResult, multi } from './multi.ts'
+export * from './multi-read.ts'
+export type { Operation, WatchableRequest, WatchKind } from './operation.ts'
+export { sync } from './sync.ts'
+export { addWatch } from './watches.ts'
+export { type Identity, whoAmI } from './who-am-i.ts'

@@ -80,7 +80,7 @@ export class Shell {
   async ask(question: string): Promise<boolean> {
     this.#printer.pause()
     try {
-      return await ask(question, this.io.stdin, this.context.signal)
+      return await ask(question, { input: this.io.stdin, output: process.stderr }, this.context.signal)
     } finally {
       this.#printer.resume()
     }

@@ -55,7 +55,7 @@ export function register(command: Command, io: Io): void {
         .default(true),
     )
     .option('-m, --mtime <ms>', 'only -1 here: older znodes are not left out', mtime)
-    .option('-b, --batchSize <n>', 'at most so many operations in one write', count('--batchSize', 1), 1000)
+    .option('-b, --batchSize <n>', 'at most so many operations in one write: 1000 or more', batchSize, 1000)
     .option('--timeout <ms>', 'session timeout in milliseconds (default: 40000)', milliseconds, 40_000)
     .option('--dry-run', 'list what would be done; write nothing')
     .option('--yes', 'do not ask before deleting; needed without -c where there is no terminal')
@@ -131,6 +131,15 @@ function mtime(text: string): number {
   if (text.startsWith('-')) return Number(text)
   throw new UsageProblem(
     `-m ${text} cannot be honoured: zkferry compares every znode with the target and writes only what differs; leave -m out.`,
+  )
+}
+
+/** Writes hold at most 1000 operations here, and at most 512 KiB: any larger limit is kept as well. */
+function batchSize(text: string): number {
+  const size = count('--batchSize', 1)(text)
+  if (size >= 1000) return size
+  throw new UsageProblem(
+    `-b ${size} cannot be honoured: zkferry writes up to 1000 operations at once, and never more than 512 KiB, so that no server's limit is met; leave -b out.`,
   )
 }
 

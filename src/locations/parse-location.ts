@@ -1,13 +1,10 @@
 /** A location as the user writes it: `host:port,host:port/path`, with `zk://` before it or not. */
 import { UsageProblem } from '../tree/errors.ts'
-import { formatHost, type Host, parseConnectString } from '../zookeeper/connect-string.ts'
+import { type ConnectString, formatHost, parseConnectString } from '../zookeeper/connect-string.ts'
 
-export interface ParsedLocation {
+/** `path` is absolute: `/` or `/a/b`. */
+export interface ParsedLocation extends ConnectString {
   kind: 'ensemble'
-  hosts: readonly Host[]
-  /** Absolute: `/` or `/a/b`. */
-  path: string
-  tls: boolean
   /** Every host with its port, and the path: for display, and to compare with others. */
   text: string
 }

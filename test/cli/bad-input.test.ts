@@ -88,6 +88,7 @@ const cases: [string[], number, string | RegExp][] = [
   [['zkcopy', '-s', A, '-t', B, '-c', '-i', 'false'], 2, '-i false'],
   [['zkcopy', '-s', A, '-t', B, '-ci'], 2, '-i false'],
   [['zkcopy', '-s', A, '-t', B, '-c', '-m', '1700000000000'], 2, '-m 1700000000000'],
+  [['zkcopy', '-s', A, '-t', B, '-c', '-b', '50'], 2, '-b 50'],
   [['zkcopy', '-s', A, '-t', B, '-c', '-m', 'x'], 2, '--mtime "x"'],
   [['zkcopy', '-s', A, '-t', B, '-c', 'perhaps'], 2, '"perhaps"'],
   [['zkcopy', `-s=${A}`, `-t=${B}`, '-w=0', '-c'], 2, '--workers "0"'],

@@ -6,6 +6,7 @@ import type { ListReply, Side } from './contracts.ts'
 import { DigestSum } from './digest.ts'
 import type { Filter } from './filter.ts'
 import type { Advance } from './march.ts'
+import type { Znode } from './znode.ts'
 import { type MergedNames, mergeNames, ON_THE_WAY, SOURCE, TARGET } from './merge-names.ts'
 
 export interface DirectorySetup {
@@ -17,6 +18,8 @@ export interface DirectorySetup {
   watermark?: string | null
   childHash?: Uint8Array
   children?: number
+  /** A directory that only leads to what the filter lets in, and that the target lacks: made when it is needed. */
+  unmade?: Znode | null
 }
 
 export class Directory {
@@ -34,6 +37,7 @@ export class Directory {
   incomplete = false
   /** It could not be made on the target, so nothing below can be. */
   lost = false
+  unmade: Znode | null
   /** The target has children here that the filter leaves out. */
   holdsExcluded = false
   sourceZxid = 0n
@@ -52,6 +56,7 @@ export class Directory {
     this.inSource = setup.inSource
     this.inTarget = setup.inTarget
     this.expected = setup.expected ?? 0
+    this.unmade = setup.unmade ?? null
     this.#from = setup.watermark ?? null
     this.#watermark = this.#from
     this.sourceSum = setup.childHash === undefined ? new DigestSum() : DigestSum.from(setup.childHash)

@@ -29,6 +29,10 @@ export interface MarchPair extends Pair {
   readonly counted: boolean
   /** Whether the march goes on below. A hand may say no before its first await. */
   descend: boolean
+  /** What the march will go on below with. */
+  below: Directory | null
+  /** Set by a hand that could not do what it should. */
+  failed: boolean
 }
 
 /** A directory's progress: all children up to and including `watermark` are settled; `done` when there are no more. */
@@ -247,13 +251,13 @@ class March {
     for (const pair of pairs) {
       if (!pair.descend || this.#hand.known?.(pair.path)) continue
       const expected = Math.max(pair.source?.stat.numChildren ?? 0, pair.target?.stat.numChildren ?? 0)
-      found.push(
-        new Directory(pair.path, pair.directory, {
-          inSource: (pair.source?.stat.numChildren ?? 0) > 0,
-          inTarget: (pair.target?.stat.numChildren ?? 0) > 0,
-          expected,
-        }),
-      )
+      pair.below = new Directory(pair.path, pair.directory, {
+        inSource: (pair.source?.stat.numChildren ?? 0) > 0,
+        inTarget: (pair.target?.stat.numChildren ?? 0) > 0,
+        expected,
+        unmade: pair.counted || pair.target !== null ? null : pair.source,
+      })
+      found.push(pair.below)
     }
     discovered.push(...found)
     this.#stack.push(...found.reverse())
@@ -286,6 +290,6 @@ export function newPair(
 ): MarchPair {
   return {
     path, inSource, inTarget, directory, part, counted,
-    source: null, target: null, sourceError: null, targetError: null, descend: false,
+    source: null, target: null, sourceError: null, targetError: null, descend: false, below: null, failed: false,
   }
 }

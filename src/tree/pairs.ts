@@ -31,6 +31,8 @@ export interface PairOptions {
   acl: boolean
   /** Read the data of znodes that are only on the target: verification needs their digests, a copy does not. */
   targetOnlyData: boolean
+  /** Read Stat and ACL only. @default true */
+  data?: boolean
 }
 
 export interface Lanes {
@@ -99,6 +101,7 @@ function setError(pair: Pair, side: SideName, error: ZnodeError): void {
 
 /** Whether this side's data have to be read. An ephemeral's never are: it is not copied. */
 function wantsData(pair: Pair, side: SideName, options: PairOptions): boolean {
+  if (options.data === false) return false
   const znode = pair[side]
   if (options.acl && (znode === null || isEphemeral(znode.stat))) return false
   if (side === 'source') return pair.inSource

@@ -1,0 +1,74 @@
+/**
+ * Rule 1: a finished copy run again must not roll back a live target. It begins with a march that only reads. When
+ * something differs, and the target carries a change that the finished run did not make, someone works there.
+ */
+import type { RunInfo, Run, JournalReader } from '../journal/index.ts'
+import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
+import { SafetyRefusal } from '../tree/errors.ts'
+import type { JobContext } from '../tree/events.ts'
+import { march, type MarchOptions } from '../tree/march.ts'
+import { isEphemeral } from '../tree/pairs.ts'
+import { newestZxid } from '../tree/znode.ts'
+import { Tally, type TallyOptions } from '../verify/tally.ts'
+
+const MOST_NAMED = 20
+
+export interface SecondLook {
+  /** Both sides, compared. */
+  tally: Tally
+  whole: boolean
+}
+
+export async function lookBeforeSecondCopy(
+  source: TreeSource,
+  target: TreeTarget,
+  journal: JournalReader,
+  previous: RunInfo,
+  options: MarchOptions,
+  tallyOptions: TallyOptions,
+  overwriteNewer: boolean,
+  context: JobContext,
+): Promise<SecondLook> {
+  const tally = new Tally({ ...tallyOptions, countRead: true }, context)
+  const lastWrite = previous.lastWrite ?? 0n
+  const newer: string[] = []
+  let newerCount = 0
+  const note = (path: string) => {
+    newerCount++
+    if (newer.length < MOST_NAMED) newer.push(path)
+  }
+  tally.onTarget = ({ path, target: znode }) => {
+    if (znode !== null && !isEphemeral(znode.stat) && newestZxid(znode.stat) > lastWrite) note(path)
+  }
+  tally.onSettled = (advances) => {
+    // An ACL leaves no zxid; that it was changed shows in the directory's hash being unlike the one on record.
+    for (const { directory, done } of advances) {
+      if (!done || !tally.aclDirectories.has(directory.path)) continue
+      const then = journal.directory(previous.id, directory.path)
+      if (then !== null && !directory.targetSum.bytes().equals(then.childHash)) note(directory.path)
+    }
+  }
+  await target.position()
+  const whole = await march(source, target, tally, options, { from: 'root', target: true })
+  if (whole && !overwriteNewer && tally.found > 0 && newerCount > 0) {
+    for (const path of newer) context.emit({ type: 'note', message: `changed on the target since the last run: ${path === '' ? '(the root)' : path}` })
+    throw new SafetyRefusal(
+      `Someone works on ${target.name}: ${newerCount} znodes or directories there changed after the finished run ${previous.id}, such as ${newer[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
+    )
+  }
+  return { tally, whole }
+}
+
+/** A run that found nothing to do keeps the hashes of the one before it: they are still true. */
+export function inheritHashes(journal: JournalReader, previous: RunInfo, run: Run): void {
+  let rows = []
+  for (const row of journal.directories(previous.id)) {
+    rows.push(row)
+    if (rows.length === 500) {
+      run.record({ directories: rows })
+      rows = []
+    }
+  }
+  run.record({ directories: rows })
+  if (previous.rootDigest !== null) run.setRoot(previous.rootDigest)
+}

@@ -1,0 +1,109 @@
+/** Before a copy: may it begin, and is it new, a resumed one, or one that was finished before? */
+import { differenceOfJobs, type Journal, type Run, type RunInfo, type RunSetup } from '../journal/index.ts'
+import { type RootIdentity, type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
+import type { Emit } from '../tree/events.ts'
+import { Filter } from '../tree/filter.ts'
+import { type CopyOptions, outcomeOptions } from './options.ts'
+
+export interface CopyJob {
+  source: TreeSource
+  target: TreeTarget
+  /** `null` for a dry run only. */
+  journal: Journal | null
+  /** Forget unfinished runs and begin anew. */
+  restart: boolean
+  version: string
+  options: CopyOptions
+}
+
+export interface Beginning {
+  run: Run | null
+  resumed: boolean
+  /** The finished run that wrote this target before. */
+  previous: RunInfo | null
+  targetExists: boolean
+  /** The source's newest zxid at the start. */
+  since: bigint
+  filter: Filter
+  /** Znodes that cannot go where the user wants them. */
+  reserved: number
+}
+
+/** @throws UsageProblem, SafetyRefusal, JournalProblem: nothing has been written then. */
+export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
+  const { source, target, journal, options } = job
+  const sourceIdentity = await source.identity()
+  if (sourceIdentity === null) throw new UsageProblem(`The source root ${source.name} does not exist.`)
+  const targetIdentity = await target.identity()
+  const setup: RunSetup = {
+    command: 'copy',
+    source: source.name,
+    target: target.name,
+    sourceIdentity,
+    targetIdentity: isKnown(targetIdentity) ? targetIdentity : null,
+    options: outcomeOptions(options),
+    version: job.version,
+  }
+  if (job.restart) journal?.discard()
+  const latest = journal?.latest() ?? null
+  const known = latest === null || latest.state === 'abandoned' ? null : latest
+  if (journal !== null && known !== null) {
+    const difference = differenceOfJobs(known, setup)
+    if (difference !== null) {
+      throw new JournalProblem(
+        `The journal ${journal.file} belongs to another job: ${difference}; give this one its own --journal, or --restart to begin anew.`,
+      )
+    }
+  }
+  const resumes = known !== null && known.state !== 'finished'
+  const wrote = wroteBefore(journal, targetIdentity) || (resumes && known.rootDigest !== null)
+  if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
+  const since = await source.position()
+  const reserved = await reservedChild(source, target, options.filter)
+  if (reserved) emit({ type: 'skipped', path: 'zookeeper', reason: 'reserved' })
+  const run = journal === null ? null : resumes ? journal.resume(known.id) : journal.begin(setup)
+  return {
+    run,
+    resumed: resumes,
+    previous: known !== null && known.state === 'finished' ? known : null,
+    targetExists: targetIdentity !== null,
+    since,
+    filter: reserved ? new Filter(options.filter.include, [...options.filter.exclude, 'zookeeper']) : options.filter,
+    reserved: reserved ? 1 : 0,
+  }
+}
+
+/** `/` without any child of its own has no identity yet. */
+export function isKnown(identity: RootIdentity | null): identity is RootIdentity {
+  return identity !== null && (identity.czxid !== 0n || identity.ctime !== 0n)
+}
+
+function wroteBefore(journal: Journal | null, identity: RootIdentity | null): boolean {
+  if (journal === null || !isKnown(identity)) return false
+  return journal
+    .runs()
+    .some(({ targetIdentity: then }) => then !== null && then.czxid === identity.czxid && then.ctime === identity.ctime)
+}
+
+async function refuseStrangers(target: TreeTarget): Promise<void> {
+  const [reply] = await target.lane(0n).list([''])
+  if (reply === undefined) return
+  if (reply instanceof ZnodeError) {
+    if (reply.gone) return
+    throw new SafetyRefusal(
+      `The target root ${target.name} exists and its children cannot be listed (${reply.code}), so it may not be empty; --merge allows to copy into it.`,
+    )
+  }
+  if (reply.names.length === 0) return
+  throw new SafetyRefusal(
+    `The target root ${target.name} already has children that no run in this journal wrote (${reply.names.length}, such as ${reply.names[0]}); --merge allows to copy into it.`,
+  )
+}
+
+/** The target's own /zookeeper is no place for a child of that name. The source root's own is never listed. */
+async function reservedChild(source: TreeSource, target: TreeTarget, filter: Filter): Promise<boolean> {
+  if (target.rootPath !== '/' || source.rootPath === '/' || filter.judge('zookeeper') === 'out') return false
+  const [reply] = await source.lane(0n).stat(['zookeeper'])
+  return reply !== undefined && !(reply instanceof ZnodeError && reply.gone)
+}

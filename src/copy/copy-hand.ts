@@ -1,0 +1,276 @@
+/** The hand that copies: it turns what the march finds into writes, and keeps the sums of what was written. */
+import { type Change, type ChangeOutcome, type Side, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import { sideDigest } from '../tree/compare.ts'
+import { DigestSum } from '../tree/digest.ts'
+import type { Directory } from '../tree/directory.ts'
+import type { JobContext } from '../tree/events.ts'
+import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
+import { OPEN_ACL } from '../tree/acl.ts'
+import { newestZxid } from '../tree/znode.ts'
+import { type Decision, decide } from './decide.ts'
+import type { Extras } from './extras.ts'
+import type { CopyOptions } from './options.ts'
+import type { Recorder } from './recorder.ts'
+import { isPassing, type Repaired, type Repairer } from './repair.ts'
+
+export class CopyHand implements MarchHand {
+  /** Sum of the source as it was written. */
+  readonly sum = new DigestSum()
+  /** Znodes only on the target, left where they are. */
+  extrasLeft = 0
+  /** Left as they were on the target (`--keep-existing`). */
+  kept = 0
+  /** Places where only a verification can say that the copy is not equal: stale ephemerals, someone's ephemerals. */
+  unequal = 0
+  /** Znodes that changed on the source since the march began. */
+  moved = 0
+  readonly #target: TreeTarget
+  readonly #repairer: Repairer
+  readonly #recorder: Recorder
+  readonly #extras: Extras | null
+  readonly #options: CopyOptions
+  readonly #context: JobContext
+  readonly #since: bigint
+  readonly #rootMade: () => Promise<void>
+
+  constructor(setup: {
+    target: TreeTarget
+    repairer: Repairer
+    recorder: Recorder
+    extras: Extras | null
+    options: CopyOptions
+    context: JobContext
+    /** What changed on the source after this zxid counts as moved. */
+    since: bigint
+    /** Called once the root is on the target, before anything below it. */
+    rootMade: () => Promise<void>
+  }) {
+    this.#target = setup.target
+    this.#repairer = setup.repairer
+    this.#recorder = setup.recorder
+    this.#extras = setup.extras
+    this.#options = setup.options
+    this.#context = setup.context
+    this.#since = setup.since
+    this.#rootMade = setup.rootMade
+  }
+
+  async pairs(pairs: MarchPair[]): Promise<void> {
+    const decisions = pairs.map((pair) => this.#decide(pair))
+    const changes: Change[] = []
+    const owners: (MarchPair | null)[] = []
+    for (const [at, pair] of pairs.entries()) {
+      const decision = decisions[at] as Decision
+      if (decision.do === 'create') {
+        for (const change of this.#wayTo(pair.directory)) {
+          changes.push(change)
+          owners.push(null)
+        }
+      }
+      const change = firstChange(decision)
+      if (change === null) continue
+      changes.push(change)
+      owners.push(pair)
+    }
+    const writing = changes.length === 0 ? null : this.#target.write(changes)
+    // Hashed while the writes are under way.
+    for (const [at, pair] of pairs.entries()) this.#count(pair, decisions[at] as Decision)
+    const stopped = new Set<MarchPair>()
+    if (writing !== null) this.#outcomes(await writing, owners, changes, stopped)
+    // Data whose ACL had to go first.
+    await this.#second(pairs, decisions, stopped)
+    const open = pairs.filter((pair) => stopped.has(pair) && !pair.failed)
+    if (open.length > 0) await this.#repair(open)
+    if (pairs[0]?.path === '') await this.#rootMade()
+  }
+
+  unlisted(directory: Directory, side: Side, error: ZnodeError): void {
+    this.#report(directory.path, side, error)
+  }
+
+  settled(advances: Advance[], discovered: Directory[]): void {
+    this.#context.counts.directories += advances.filter((advance) => advance.done).length
+    this.#extras?.keepExcluded(advances)
+    this.#recorder.settled(advances, discovered)
+  }
+
+  known(path: string): boolean {
+    return this.#recorder.known(path)
+  }
+
+  #decide(pair: MarchPair): Decision {
+    const { counts, emit } = this.#context
+    if (!this.#isOurs(pair)) return { do: 'nothing' }
+    if (pair.source !== null) {
+      counts.read++
+      counts.bytesRead += pair.source.data?.length ?? 0
+      if (newestZxid(pair.source.stat) > this.#since) this.moved++
+    }
+    if (pair.source !== null && pair.directory?.unreachable) {
+      return failure('target', 'PARENT', 'its parent could not be made')
+    }
+    const decision = decide(pair, this.#options)
+    if (decision.do === 'skip-ephemeral') {
+      counts.skipped++
+      emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
+      this.#recorder.skipped(pair.path, 'ephemeral')
+      if (decision.stale) {
+        this.unequal++
+        this.#extras?.add(pair)
+      }
+    } else if (decision.do === 'extra') {
+      if (this.#extras === null) this.extrasLeft++
+      else this.#extras.add(pair)
+    } else if (decision.do === 'keep') this.kept++
+    else if (decision.do === 'occupied') {
+      return failure('target', 'EPHEMERAL', 'someone’s ephemeral znode is in its place on the target, and is left there')
+    }
+    return decision
+  }
+
+  /** False for a mere way to what the filter lets in, and for the target's own `/`. */
+  #isOurs(pair: MarchPair): boolean {
+    return pair.counted && !(pair.path === '' && leavesRoot(this.#target, this.#options))
+  }
+
+  /** Creates for the directories above that only lead here and are not there yet. */
+  #wayTo(directory: Directory | null): Change[] {
+    if (directory === null || directory.unmade === null) return []
+    const { acl, data } = directory.unmade
+    directory.unmade = null
+    return [...this.#wayTo(directory.parent), { kind: 'create', path: directory.path, data, acl: acl ?? OPEN_ACL }]
+  }
+
+  #count(pair: MarchPair, decision: Decision): void {
+    const { counts } = this.#context
+    counts.phaseDone++
+    counts.phaseBytes += pair.source?.data?.length ?? 0
+    if (decision.do === 'fail') {
+      this.#fail(pair, decision.side, decision.error)
+      return
+    }
+    if (!this.#isOurs(pair)) return
+    if (decision.do === 'keep' || (decision.do === 'nothing' && pair.source !== null && pair.target !== null)) {
+      counts.unchanged++
+    }
+    this.#addDigest(pair)
+  }
+
+  #addDigest(pair: MarchPair): void {
+    const digest = sideDigest(pair, 'source')
+    if (digest === null) return
+    this.sum.add(digest)
+    if (pair.part === null) this.#recorder.root(digest)
+    else {
+      pair.part.sourceSum.add(digest)
+      pair.part.counted++
+    }
+  }
+
+  #dropDigest(pair: MarchPair): void {
+    const digest = sideDigest(pair, 'source')
+    if (digest === null) return
+    this.sum.subtract(digest)
+    if (pair.part === null) return
+    pair.part.sourceSum.subtract(digest)
+    pair.part.counted--
+  }
+
+  /** Counts what was done; pairs whose change was not are put into `stopped`. */
+  #outcomes(
+    outcomes: ChangeOutcome[],
+    owners: readonly (MarchPair | null)[],
+    changes: readonly Change[],
+    stopped: Set<MarchPair>,
+  ): void {
+    const { counts } = this.#context
+    for (const [at, outcome] of outcomes.entries()) {
+      const pair = owners[at] as MarchPair | null
+      const change = changes[at] as Change
+      if (outcome === 'done') {
+        if (change.kind === 'create') counts.created++
+        if (change.kind === 'setData') counts.updated++
+        if (change.kind !== 'setAcl') counts.bytesWritten += pair?.source?.data?.length ?? 0
+        continue
+      }
+      // A way that could not be made shows in what lies behind it.
+      if (pair === null) continue
+      stopped.add(pair)
+      if (outcome === 'unsettled' || isPassing(outcome)) continue
+      this.#dropDigest(pair)
+      this.#fail(pair, 'target', outcome)
+    }
+  }
+
+  /** Updates in two steps: the data of those whose ACL is done; ACL-only updates are complete with it. */
+  async #second(pairs: MarchPair[], decisions: Decision[], stopped: Set<MarchPair>): Promise<void> {
+    const changes: Change[] = []
+    const owners: MarchPair[] = []
+    for (const [at, pair] of pairs.entries()) {
+      const decision = decisions[at] as Decision
+      if (decision.do !== 'update' || decision.acl === null || stopped.has(pair)) continue
+      if (decision.data === null) this.#context.counts.updated++
+      else {
+        changes.push(decision.data)
+        owners.push(pair)
+      }
+    }
+    if (changes.length > 0) this.#outcomes(await this.#target.write(changes), owners, changes, stopped)
+  }
+
+  async #repair(open: MarchPair[]): Promise<void> {
+    const repaired = await this.#repairer.repair(open.map((pair) => pair.path))
+    for (const pair of open) {
+      this.#dropDigest(pair)
+      const now = repaired.get(pair.path) as Repaired
+      const wasThere = pair.target !== null
+      pair.source = now.pair.source
+      this.#takeIn(pair, now, wasThere)
+    }
+  }
+
+  /** Counts what a repair did, and takes the znode into the sums as it was read last. */
+  #takeIn(pair: MarchPair, repaired: Repaired, wasThere: boolean): void {
+    const { counts } = this.#context
+    if (repaired.error !== null) {
+      const lost = pair.directory?.unreachable === true && repaired.error.gone
+      this.#fail(pair, repaired.side, lost ? new ZnodeError('PARENT', 'its parent could not be made') : repaired.error)
+      return
+    }
+    // Found equal: our write had arrived before its reply was lost.
+    const written = repaired.result !== 'left' || (repaired.decision.do === 'nothing' && pair.source !== null)
+    if (written) {
+      if (wasThere) counts.updated++
+      else counts.created++
+      counts.bytesWritten += pair.source?.data?.length ?? 0
+    }
+    this.#addDigest(pair)
+  }
+
+  #fail(pair: MarchPair, side: Side, error: ZnodeError): void {
+    pair.failed = true
+    if (pair.part !== null) pair.part.incomplete = true
+    if (pair.below !== null && pair.target === null) pair.below.lost = true
+    this.#report(pair.path, side, error)
+  }
+
+  #report(path: string, side: Side, error: ZnodeError): void {
+    this.#context.counts.failed++
+    this.#context.emit({ type: 'failed', path, side, code: error.code, message: error.message })
+    this.#recorder.failed(path, side, error)
+  }
+}
+
+/** `/` as a target keeps its own data and ACL unless the user says otherwise. */
+export function leavesRoot(target: TreeTarget, options: CopyOptions): boolean {
+  return target.rootPath === '/' && !options.includeRoot
+}
+
+function firstChange(decision: Decision): Change | null {
+  if (decision.do === 'create') return decision.change
+  return decision.do === 'update' ? (decision.acl ?? decision.data) : null
+}
+
+function failure(side: Side, code: string, message: string): Decision {
+  return { do: 'fail', side, error: new ZnodeError(code, message) }
+}

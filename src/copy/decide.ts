@@ -1,0 +1,47 @@
+/** What a copy has to do about one path. The same answer serves the march, the recovery and the rounds. */
+import { OPEN_ACL } from '../tree/acl.ts'
+import { compare } from '../tree/compare.ts'
+import { type Change, type Side, ZnodeError } from '../tree/contracts.ts'
+import type { Pair } from '../tree/pairs.ts'
+
+export type Decision =
+  | { do: 'nothing' }
+  | { do: 'create'; change: Change }
+  /** The ACL goes first, and alone: new data must never stand under the old ACL. */
+  | { do: 'update'; acl: Change | null; data: Change | null }
+  | { do: 'fail'; side: Side; error: ZnodeError }
+  /** The source's ephemeral: skipped and named. `stale`: a persistent znode stands in its place on the target. */
+  | { do: 'skip-ephemeral'; stale: boolean }
+  /** Only on the target. */
+  | { do: 'extra' }
+  /** On both sides, and the user wants the target's kept. */
+  | { do: 'keep' }
+  /** Someone's ephemeral is where the source has a persistent znode: never set, never deleted. */
+  | { do: 'occupied' }
+
+const NOTHING: Decision = { do: 'nothing' }
+
+export function decide(pair: Pair, options: { keepExisting: boolean }): Decision {
+  const comparison = compare(pair)
+  if (comparison.is === 'same' || comparison.is === 'nothing') return NOTHING
+  if (comparison.is === 'unknown') return { do: 'fail', side: comparison.side, error: comparison.error }
+  const { source, target, path } = pair
+  if (comparison.is === 'ephemeral') return { do: 'skip-ephemeral', stale: false }
+  if (source === null) return { do: 'extra' }
+  const { what } = comparison
+  if (what.includes('ephemeral')) {
+    return source.stat.ephemeralOwner !== 0n ? { do: 'skip-ephemeral', stale: true } : { do: 'occupied' }
+  }
+  if (target === null) {
+    return { do: 'create', change: { kind: 'create', path, data: source.data, acl: source.acl ?? OPEN_ACL } }
+  }
+  if (options.keepExisting) return { do: 'keep' }
+  return {
+    do: 'update',
+    acl:
+      what.includes('acl') && source.acl !== null
+        ? { kind: 'setAcl', path, acl: source.acl, aversion: target.stat.aversion }
+        : null,
+    data: what.includes('data') ? { kind: 'setData', path, data: source.data, version: target.stat.version } : null,
+  }
+}

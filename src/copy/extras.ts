@@ -1,0 +1,108 @@
+/**
+ * Znodes that are only on the target, and their deletion (`--delete`): after the march, children first, each with the
+ * version that was read, and only what the source still lacks.
+ */
+import { PathSpool } from '../journal/index.ts'
+import { type ChangeOutcome, type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import type { JobContext } from '../tree/events.ts'
+import type { Advance } from '../tree/march.ts'
+import { isEphemeral, type Pair } from '../tree/pairs.ts'
+import { parentPath } from '../tree/path.ts'
+import { isPassing } from './repair.ts'
+
+const BATCH = 256
+
+export class Extras {
+  /** Parents before children. The value is the version that was read. */
+  readonly #spool = new PathSpool()
+  /** Paths that must stay because something below them does. */
+  readonly #staying = new Set<string>()
+  readonly #context: JobContext
+
+  constructor(context: JobContext) {
+    this.#context = context
+  }
+
+  add(pair: Pair): void {
+    if (pair.target === null) return
+    if (isEphemeral(pair.target.stat)) {
+      this.#stay(pair.path, 'ephemeral')
+      return
+    }
+    this.#spool.append(pair.path, pair.target.stat.version)
+  }
+
+  /** A directory whose excluded children are not ours to delete stays too. */
+  keepExcluded(advances: Advance[]): void {
+    for (const { directory } of advances) {
+      if (directory.holdsExcluded && !directory.inSource) this.#staying.add(directory.path)
+    }
+  }
+
+  /** What a deletion would take, children first. */
+  *doomed(): Generator<{ path: string; version: number }> {
+    const staying = new Set(this.#staying)
+    for (const { path, value } of this.#spool.backward()) {
+      if (staying.has(path)) {
+        const parent = parentPath(path)
+        if (parent !== null) staying.add(parent)
+      } else yield { path, version: value }
+    }
+  }
+
+  count(): number {
+    let count = 0
+    for (const _ of this.doomed()) count++
+    return count
+  }
+
+  async delete(source: TreeSource, target: TreeTarget): Promise<void> {
+    await target.settle()
+    let batch: { path: string; version: number }[] = []
+    for (const one of this.doomed()) {
+      batch.push(one)
+      if (batch.length < BATCH) continue
+      if (this.#context.signal.aborted) return
+      await this.#deleteBatch(batch, source, target)
+      batch = []
+    }
+    if (!this.#context.signal.aborted) await this.#deleteBatch(batch, source, target)
+  }
+
+  close(): void {
+    this.#spool.close()
+  }
+
+  async #deleteBatch(batch: { path: string; version: number }[], source: TreeSource, target: TreeTarget): Promise<void> {
+    if (batch.length === 0) return
+    const { counts, emit } = this.#context
+    const still = await source.lane(0n).stat(batch.map((one) => one.path))
+    const doomed = batch.filter((_, at) => {
+      const reply = still[at]
+      return reply instanceof ZnodeError ? reply.gone : reply !== undefined && isEphemeral(reply.stat)
+    })
+    const outcomes = await target.writeEach(doomed.map(({ path, version }) => ({ kind: 'delete', path, version })))
+    for (const [at, { path }] of doomed.entries()) {
+      const outcome = outcomes[at] as ChangeOutcome
+      if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
+        counts.deleted++
+        continue
+      }
+      const code = outcome === 'unsettled' ? 'UNSETTLED' : outcome.code
+      const why =
+        outcome === 'unsettled'
+          ? 'the connection was lost while it was being deleted'
+          : isPassing(outcome) || code === 'NOTEMPTY'
+            ? 'it changed on the target since it was read, so it was not deleted'
+            : outcome.message
+      counts.failed++
+      emit({ type: 'failed', path, side: 'target', code, message: why })
+    }
+  }
+
+  #stay(path: string, reason: string): void {
+    this.#context.counts.skipped++
+    this.#context.emit({ type: 'skipped', path, reason })
+    for (let parent = parentPath(path); parent !== null; parent = parentPath(parent)) this.#staying.add(parent)
+  }
+}

@@ -1,0 +1,41 @@
+import type { Filter } from '../tree/filter.ts'
+
+export interface CopyOptions {
+  /** Keep ACLs. Without them everything is created open to the world. */
+  acl: boolean
+  verify: boolean
+  dryRun: boolean
+  /** Allow a target root that already has children which no run of this journal wrote. The source wins. */
+  merge: boolean
+  /** With `merge`: leave what is there. */
+  keepExisting: boolean
+  overwriteNewer: boolean
+  /** With `/` as the target: change its own data and ACL too. */
+  includeRoot: boolean
+  deleteExtras: boolean
+  /** `null`: no limit, but then `confirmDelete` is asked. */
+  maxDelete: number | null
+  confirmDelete: (count: number) => Promise<boolean>
+  filter: Filter
+  /** How often what differs after the copy is copied and compared again. */
+  rounds: number
+  settleMs: number
+  /** Directories in flight. */
+  concurrency: number
+  /** Znodes a second, bytes a second; `null` is no limit. */
+  rate: number | null
+  byteRate: number | null
+  /** Refuse to begin unless the source stays as it is for so long. */
+  expectQuietMs: number | null
+}
+
+/** Another value of any of these makes another job: a journal is not shared between them. */
+export function outcomeOptions(options: CopyOptions): Record<string, unknown> {
+  return {
+    acl: options.acl,
+    include: [...options.filter.include],
+    exclude: [...options.filter.exclude],
+    keepExisting: options.keepExisting,
+    includeRoot: options.includeRoot,
+  }
+}

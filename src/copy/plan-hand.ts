@@ -1,0 +1,86 @@
+/** The hand of a dry run: it says what a copy would do, and does nothing. */
+import type { Side, ZnodeError } from '../tree/contracts.ts'
+import type { Directory } from '../tree/directory.ts'
+import type { JobContext } from '../tree/events.ts'
+import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
+import { decide } from './decide.ts'
+import type { Extras } from './extras.ts'
+import type { CopyOptions } from './options.ts'
+
+export class PlanHand implements MarchHand {
+  /** Znodes that a copy would leave unequal, or could not read. */
+  unequal = 0
+  extrasLeft = 0
+  readonly #options: CopyOptions
+  readonly #context: JobContext
+  readonly #extras: Extras | null
+  readonly #leavesRoot: boolean
+
+  constructor(options: CopyOptions, context: JobContext, extras: Extras | null, leavesRoot: boolean) {
+    this.#options = options
+    this.#context = context
+    this.#extras = extras
+    this.#leavesRoot = leavesRoot
+  }
+
+  async pairs(pairs: MarchPair[]): Promise<void> {
+    for (const pair of pairs) if (pair.counted) this.#plan(pair)
+  }
+
+  unlisted(directory: Directory, side: Side, error: ZnodeError): void {
+    this.#fail(directory.path, side, error.code, error.message)
+  }
+
+  settled(advances: Advance[]): void {
+    this.#context.counts.directories += advances.filter((advance) => advance.done).length
+    this.#extras?.keepExcluded(advances)
+  }
+
+  #plan(pair: MarchPair): void {
+    const { counts, emit } = this.#context
+    const bytes = pair.source?.data?.length ?? 0
+    if (pair.source !== null) {
+      counts.read++
+      counts.bytesRead += bytes
+    }
+    counts.phaseDone++
+    const { path } = pair
+    if (path === '' && this.#leavesRoot) return
+    const decision = decide(pair, this.#options)
+    switch (decision.do) {
+      case 'nothing':
+      case 'keep':
+        if (pair.source !== null) counts.unchanged++
+        return
+      case 'create':
+        counts.created++
+        counts.bytesWritten += bytes
+        return emit({ type: 'plan', path, action: 'create', bytes })
+      case 'update':
+        counts.updated++
+        if (decision.data === null) return emit({ type: 'plan', path, action: 'set-acl', bytes: 0 })
+        counts.bytesWritten += bytes
+        return emit({ type: 'plan', path, action: 'update', bytes })
+      case 'skip-ephemeral':
+        counts.skipped++
+        emit({ type: 'skipped', path, reason: 'ephemeral' })
+        if (!decision.stale) return
+        if (this.#extras === null) this.unequal++
+        else this.#extras.add(pair)
+        return
+      case 'extra':
+        if (this.#extras === null) this.extrasLeft++
+        else this.#extras.add(pair)
+        return
+      case 'occupied':
+        return this.#fail(path, 'target', 'EPHEMERAL', 'someone’s ephemeral znode is in its place on the target')
+      case 'fail':
+        return this.#fail(path, decision.side, decision.error.code, decision.error.message)
+    }
+  }
+
+  #fail(path: string, side: Side, code: string, message: string): void {
+    this.#context.counts.failed++
+    this.#context.emit({ type: 'failed', path, side, code, message })
+  }
+}

@@ -1,0 +1,83 @@
+/** The proof after a copy: both sides are read again, and what differs is copied and compared again, in rounds. */
+import type { Run } from '../journal/index.ts'
+import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
+import type { JobContext } from '../tree/events.ts'
+import { march, type MarchOptions } from '../tree/march.ts'
+import { DigestSum } from '../tree/digest.ts'
+import { parentPath } from '../tree/path.ts'
+import { pause } from '../tree/windows.ts'
+import { lookAgain } from '../verify/look-again.ts'
+import { Tally, type TallyOptions } from '../verify/tally.ts'
+import type { CopyOptions } from './options.ts'
+import { Repairer } from './repair.ts'
+
+export interface Proof {
+  tally: Tally
+  /** False when the signal came before everything was compared. */
+  whole: boolean
+}
+
+export async function prove(
+  source: TreeSource,
+  target: TreeTarget,
+  run: Run | null,
+  options: CopyOptions,
+  marchOptions: MarchOptions,
+  tallyOptions: TallyOptions,
+  context: JobContext,
+): Promise<Proof> {
+  const { emit, signal, counts } = context
+  emit({ type: 'phase', phase: 'verify' })
+  await target.settle()
+  await Promise.all([source.position(), target.position()])
+  const tally = new Tally(tallyOptions, context)
+  // What the journal says of a directory is what was proved of it, not what was read an hour ago.
+  tally.onSettled = (advances) =>
+    run?.record({
+      directories: advances
+        .filter((advance) => advance.done)
+        .map(({ directory }) => ({
+          path: directory.path,
+          state: 'done',
+          watermark: null,
+          childHash: directory.sourceSum.bytes(),
+          children: directory.children,
+          emptyTarget: false,
+        })),
+    })
+  tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
+  const whole = await march(source, target, tally, marchOptions, { from: 'root', target: true })
+  const repairer = new Repairer(source, target, options)
+  for (let round = 0; whole && round < options.rounds && tally.differences.length > 0 && !signal.aborted; round++) {
+    if (tally.overflow > 0) break
+    if (round > 0) {
+      emit({ type: 'phase', phase: 'settle' })
+      await pause(options.settleMs, signal)
+    }
+    emit({ type: 'phase', phase: 'copy' })
+    const repaired = await repairer.repair(tally.differences.map((difference) => difference.path))
+    for (const { result, pair } of repaired.values()) {
+      if (result === 'created') counts.created++
+      if (result === 'updated') counts.updated++
+      if (result === 'created' || result === 'updated') counts.bytesWritten += pair.source?.data?.length ?? 0
+    }
+    emit({ type: 'phase', phase: 'verify' })
+    await lookAgain(source, target, tally, marchOptions)
+  }
+  return { tally, whole: whole && !signal.aborted }
+}
+
+/** A directory's hash on record follows a change by one subtraction and one addition. */
+function correctHash(run: Run, path: string, before: Buffer | null, now: Buffer | null): void {
+  if (path === '') {
+    if (now !== null) run.setRoot(now)
+    return
+  }
+  const row = run.directory(parentPath(path) as string)
+  if (row === null) return
+  const sum = DigestSum.from(row.childHash)
+  if (before !== null) sum.subtract(before)
+  if (now !== null) sum.add(now)
+  const children = row.children + (now === null ? 0 : 1) - (before === null ? 0 : 1)
+  run.record({ directories: [{ ...row, childHash: sum.bytes(), children }] })
+}

@@ -1,0 +1,32 @@
+/** A tree has few distinct ACLs: each is decoded once, and equal lists are one object. */
+import { type AclList, aclList } from '../tree/acl.ts'
+import { decodeAcl, encodeAcl } from '../zookeeper/index.ts'
+
+const MOST_KEPT = 10_000
+
+export class AclCache {
+  readonly #lists = new Map<string, AclList>()
+
+  /** `bytes`: the raw jute vector. */
+  list(bytes: Buffer): AclList {
+    const key = bytes.toString('latin1')
+    const known = this.#lists.get(key)
+    if (known !== undefined) return known
+    if (this.#lists.size === MOST_KEPT) this.#lists.clear()
+    // A copy: the bytes are a view of a frame, which must not stay in memory for it.
+    const list = aclList(decodeAcl(Buffer.from(bytes)))
+    this.#lists.set(key, list)
+    return list
+  }
+}
+
+const encoded = new WeakMap<AclList, Buffer>()
+
+/** The jute vector, in the server's order of entries; made once for each list. */
+export function rawAcl(list: AclList): Buffer {
+  const known = encoded.get(list)
+  if (known !== undefined) return known
+  const bytes = encodeAcl(list.entries)
+  encoded.set(list, bytes)
+  return bytes
+}

@@ -1,0 +1,210 @@
+/**
+ * Writes through one session, in order. Changes that wait share multis bounded by bytes and count, several in flight:
+ * the session is first in, first out, so a parent's create and its children's may be under way together.
+ */
+import { type Change, type ChangeOutcome, ZnodeError } from '../tree/contracts.ts'
+import { absolutePath } from '../tree/path.ts'
+import { MultiError, type MultiOp, type Operation, operations, ZooKeeperError } from '../zookeeper/index.ts'
+import { rawAcl } from './acl-cache.ts'
+import { endsTheSession, isLost, type Failures } from './failures.ts'
+import type { SessionKeeper } from './session-keeper.ts'
+
+/** Well under jute.maxbuffer's default of 1048575, which counts the whole request. */
+const BATCH_BYTES = 512 * 1024
+const BATCH_CHANGES = 1000
+const IN_FLIGHT = 4
+/** Path, ACL and headers of one change, at a guess. */
+const CHANGE_OVERHEAD = 128
+
+interface Item {
+  change: Change
+  bytes: number
+  /** Sent as a request of its own, so that it has an outcome of its own. */
+  alone: boolean
+  call: Call
+  at: number
+}
+
+class Call {
+  readonly outcomes: ChangeOutcome[]
+  #open: number
+  readonly #resolve: (outcomes: ChangeOutcome[]) => void
+  readonly #reject: (error: unknown) => void
+
+  constructor(size: number, resolve: (outcomes: ChangeOutcome[]) => void, reject: (error: unknown) => void) {
+    this.outcomes = new Array(size)
+    this.#open = size
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  settle(at: number, outcome: ChangeOutcome): void {
+    this.outcomes[at] = outcome
+    if (--this.#open === 0) this.#resolve(this.outcomes)
+  }
+
+  fail(error: unknown): void {
+    this.#reject(error)
+  }
+}
+
+export class EnsembleWriter {
+  /** The zxid of the newest acknowledged write. */
+  lastWrite = 0n
+  readonly #session: SessionKeeper
+  readonly #root: string
+  readonly #failures: Failures
+  #queue: Item[] = []
+  #head = 0
+  #inFlight = 0
+  #scheduled = false
+
+  constructor(session: SessionKeeper, root: string, failures: Failures) {
+    this.#session = session
+    this.#root = root
+    this.#failures = failures
+  }
+
+  write(changes: readonly Change[], alone: boolean): Promise<ChangeOutcome[]> {
+    if (changes.length === 0) return Promise.resolve([])
+    return new Promise((resolve, reject) => {
+      const call = new Call(changes.length, resolve, reject)
+      for (const [at, change] of changes.entries()) {
+        const bytes = sizeOf(change)
+        // setACL cannot be part of a multi, and what fills a batch goes alone.
+        const single = alone || change.kind === 'setAcl' || bytes > BATCH_BYTES
+        this.#queue.push({ change, bytes, alone: single, call, at })
+      }
+      this.#schedule()
+    })
+  }
+
+  /** Once a tick, so that what several groups write in the same tick shares a batch. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#pump()
+    })
+  }
+
+  #pump(): void {
+    while (this.#inFlight < IN_FLIGHT && this.#head < this.#queue.length) {
+      const batch = this.#take()
+      this.#inFlight++
+      void this.#send(batch)
+        .catch((error: unknown) => {
+          for (const item of batch) item.call.fail(error)
+        })
+        .finally(() => {
+          this.#inFlight--
+          this.#pump()
+        })
+    }
+  }
+
+  /** The next items that can go in one request, or in one burst of requests of a kind. */
+  #take(): Item[] {
+    const first = this.#queue[this.#head] as Item
+    let end = this.#head
+    let bytes = 0
+    while (end < this.#queue.length && end - this.#head < BATCH_CHANGES) {
+      const item = this.#queue[end] as Item
+      if (item.alone !== first.alone || (item.alone && item.change.kind !== first.change.kind)) break
+      if (end > this.#head && bytes + item.bytes > BATCH_BYTES) break
+      bytes += item.bytes
+      end++
+    }
+    const batch = this.#queue.slice(this.#head, end)
+    this.#head = end
+    if (this.#head === this.#queue.length || this.#head > 10_000) {
+      this.#queue = this.#queue.slice(this.#head)
+      this.#head = 0
+    }
+    return batch
+  }
+
+  async #send(batch: Item[]): Promise<void> {
+    const first = batch[0] as Item
+    if (first.alone) return this.#sendEach(batch, first.change.kind)
+    const ops = batch.map((item) => this.#multiOp(item.change))
+    const [reply] = await this.#session.send(operations.multi, [ops])
+    if (reply === undefined) throw new Error('a multi without an outcome')
+    if (!(reply instanceof ZooKeeperError)) {
+      this.#wrote(reply.zxid)
+      for (const { call, at } of batch) call.settle(at, 'done')
+      return
+    }
+    for (const [index, { call, at }] of batch.entries()) {
+      const culprit = reply instanceof MultiError && reply.index === index
+      call.settle(at, culprit ? this.#failures.ofZnode(reply) : this.#others(reply))
+    }
+  }
+
+  /** Of a multi that was refused, all but the culprit: nothing of them was done. */
+  #others(error: ZooKeeperError): ChangeOutcome {
+    if (error instanceof MultiError || isLost(error)) return 'unsettled'
+    if (endsTheSession(error)) throw this.#failures.ofLocation(error)
+    // The server refused the request as a whole: each is tried on its own.
+    return 'unsettled'
+  }
+
+  async #sendEach(batch: Item[], kind: Change['kind']): Promise<void> {
+    const paths = batch.map(({ change }) => absolutePath(this.#root, change.path))
+    const requests = batch.map(({ change }, at) => requestOf(change, paths[at] as string))
+    const outcomes = await this.#session.send(OPERATIONS[kind], requests)
+    for (const [index, { call, at }] of batch.entries()) {
+      const outcome = outcomes[index] as { zxid: bigint } | ZooKeeperError
+      if (!(outcome instanceof ZooKeeperError)) {
+        this.#wrote(outcome.zxid)
+        call.settle(at, 'done')
+      } else call.settle(at, isLost(outcome) ? 'unsettled' : this.#failures.ofZnode(outcome))
+    }
+  }
+
+  #multiOp(change: Change): MultiOp {
+    const path = absolutePath(this.#root, change.path)
+    switch (change.kind) {
+      case 'create':
+        return { op: 'create', path, data: change.data, acl: rawAcl(change.acl) }
+      case 'setData':
+        return { op: 'setData', path, data: change.data, version: change.version }
+      case 'delete':
+        return { op: 'delete', path, version: change.version }
+      case 'setAcl':
+        throw new ZnodeError('BADARGUMENTS', 'setACL cannot be part of a multi')
+    }
+  }
+
+  #wrote(zxid: bigint): void {
+    if (zxid > this.lastWrite) this.lastWrite = zxid
+  }
+}
+
+// The requests of one burst are of one kind; the table keeps the two together.
+const { create, setData, setACL, deleteZnode } = operations
+const OPERATIONS = { create, setData, setAcl: setACL, delete: deleteZnode } as unknown as Record<
+  Change['kind'],
+  Operation<unknown, { zxid: bigint }>
+>
+
+function requestOf(change: Change, path: string): unknown {
+  switch (change.kind) {
+    case 'create':
+      return { path, data: change.data, acl: rawAcl(change.acl) }
+    case 'setData':
+      return { path, data: change.data, version: change.version }
+    case 'setAcl':
+      return { path, acl: rawAcl(change.acl), aversion: change.aversion }
+    case 'delete':
+      return { path, version: change.version }
+  }
+}
+
+function sizeOf(change: Change): number {
+  const data = change.kind === 'create' || change.kind === 'setData' ? (change.data?.length ?? 0) : 0
+  const acl = change.kind === 'create' ? change.acl.canonical.length : 0
+  // A path's characters can be three bytes each.
+  return CHANGE_OVERHEAD + change.path.length * 3 + data + acl
+}

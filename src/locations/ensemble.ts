@@ -1,0 +1,192 @@
+/** An ensemble as a source and as a target. */
+import type { AclList } from '../tree/acl.ts'
+import {
+  type Change,
+  type ChangeOutcome,
+  type RootIdentity,
+  type Side,
+  type TreeReader,
+  type TreeTarget,
+  ZnodeError,
+} from '../tree/contracts.ts'
+import type { Emit } from '../tree/events.ts'
+import { type AuthInfo, operations, type Stat, ZooKeeperError } from '../zookeeper/index.ts'
+import { AclCache } from './acl-cache.ts'
+import { EnsembleLane, Reading } from './ensemble-lane.ts'
+import { EnsembleWriter } from './ensemble-writer.ts'
+import { Failures } from './failures.ts'
+import { digestUsers, type Identity, identitiesOf, permissionsOf } from './identities.ts'
+import type { ParsedLocation } from './parse-location.ts'
+import { SessionKeeper } from './session-keeper.ts'
+
+export interface EnsembleSetup {
+  location: ParsedLocation
+  side: Side
+  auth: AuthInfo[]
+  sessionTimeoutMs: number
+  /** How long to wait for a server before giving up. */
+  retryForMs: number
+  /** Sessions for reading, at most. */
+  sessions: number
+  emit: Emit
+}
+
+/** Another session joins in after so many lanes: a small tree needs one only. */
+const LANES_A_SESSION = 4
+
+/** Connects one session; the others follow when there is work for them. @throws LocationProblem */
+export async function openEnsemble(setup: EnsembleSetup): Promise<Ensemble> {
+  const ensemble = new Ensemble(setup)
+  await ensemble.connect()
+  return ensemble
+}
+
+export class Ensemble implements TreeTarget {
+  readonly side: Side
+  readonly name: string
+  readonly rootPath: string
+  readonly #readers: SessionKeeper[]
+  readonly #writing: SessionKeeper
+  readonly #writer: EnsembleWriter
+  readonly #failures: Failures
+  readonly #reading: Reading
+  readonly #identities: Identity[]
+  #lanes = 0
+
+  constructor(setup: EnsembleSetup) {
+    this.side = setup.side
+    const { location } = setup
+    this.name = location.text
+    this.rootPath = location.path
+    this.#failures = new Failures(setup.side, location.text, digestUsers(setup.auth))
+    this.#identities = identitiesOf(setup.auth)
+    const options = {
+      connect: { ...location, hosts: [...location.hosts] },
+      sessionTimeoutMs: setup.sessionTimeoutMs,
+      retryForMs: setup.retryForMs,
+      auth: setup.auth,
+      onWaiting: ({ reason, seconds }: { reason: string; seconds: number }) =>
+        setup.emit({ type: 'waiting', side: setup.side, reason, seconds }),
+    }
+    // Other sessions of ours wait for the same servers: one voice is enough.
+    const silent = { ...options, onWaiting: () => {} }
+    this.#readers = Array.from({ length: setup.sessions }, (_, at) => new SessionKeeper(at === 0 ? options : silent, this.#failures))
+    this.#writing = new SessionKeeper(silent, this.#failures)
+    this.#reading = new Reading(location.path, this.#failures, new AclCache())
+    this.#writer = new EnsembleWriter(this.#writing, location.path, this.#failures)
+  }
+
+  async connect(): Promise<void> {
+    await this.#first.client()
+  }
+
+  get #first(): SessionKeeper {
+    return this.#readers[0] as SessionKeeper
+  }
+
+  get reconnects(): number {
+    return [...this.#readers, this.#writing].reduce((sum, session) => sum + session.reconnects, 0)
+  }
+
+  get lastWrite(): bigint {
+    return this.#writer.lastWrite
+  }
+
+  async identity(): Promise<RootIdentity | null> {
+    const { rootPath } = this
+    if (rootPath === '/') return this.#oldestChild()
+    const [reply] = await this.#first.read(operations.exists, [rootPath])
+    if (reply instanceof ZooKeeperError) throw this.#refused(reply, `looking at ${rootPath}`)
+    if (reply === undefined || reply.stat === null) return null
+    // A root that may not be read leaves nothing to do: better said at once than for every znode.
+    const [data] = await this.#first.read(operations.getData, [rootPath])
+    if (data instanceof ZooKeeperError && data.code !== 'NONODE') throw this.#refused(data, `reading ${rootPath}`)
+    return { czxid: reply.stat.czxid, ctime: reply.stat.ctime }
+  }
+
+  async position(): Promise<bigint> {
+    const opened = this.#readers.slice(0, Math.max(1, this.#width))
+    const zxids = await Promise.all(opened.map((session) => session.sync()))
+    return zxids.reduce((newest, zxid) => (zxid > newest ? zxid : newest), 0n)
+  }
+
+  lane(after: bigint): TreeReader {
+    this.#lanes++
+    const session = this.#readers[this.#lanes % this.#width] as SessionKeeper
+    return new EnsembleLane(session, this.#reading, after)
+  }
+
+  /** How many sessions are in use by now. */
+  get #width(): number {
+    return Math.min(this.#readers.length, 1 + Math.floor(this.#lanes / LANES_A_SESSION))
+  }
+
+  write(changes: readonly Change[]): Promise<ChangeOutcome[]> {
+    return this.#writer.write(changes, false)
+  }
+
+  writeEach(changes: readonly Change[]): Promise<ChangeOutcome[]> {
+    return this.#writer.write(changes, true)
+  }
+
+  async settle(): Promise<void> {
+    await this.#writing.sync()
+  }
+
+  get settled(): TreeReader {
+    return new EnsembleLane(this.#writing, this.#reading, 0n)
+  }
+
+  async createAncestors(): Promise<number> {
+    const segments = this.rootPath.split('/').slice(1, -1)
+    let made = 0
+    let acl: Buffer | null = null
+    for (let depth = 0; depth <= segments.length; depth++) {
+      const path = `/${segments.slice(0, depth).join('/')}`
+      const [reply] = await this.#writing.read(operations.getAclRaw, [path])
+      if (reply !== undefined && !(reply instanceof ZooKeeperError)) {
+        acl = Buffer.from(reply.aclBytes)
+        continue
+      }
+      if (reply?.code !== 'NONODE' || acl === null) throw this.#refused(reply, `reading the ACL of ${path}, above the root`)
+      const [created] = await this.#writing.send(operations.create, [{ path, data: Buffer.alloc(0), acl }])
+      if (created instanceof ZooKeeperError) {
+        // Made by someone else, or by us before the reply was lost: the next look tells.
+        if (created.code === 'NODEEXISTS' || created.outcomeUnknown) depth--
+        else throw this.#refused(created, `creating ${path}, above the root`)
+      } else made++
+    }
+    return made
+  }
+
+  permissionsUnder(acl: AclList): number {
+    return permissionsOf(acl, this.#identities)
+  }
+
+  /** For questions about the ensemble itself. */
+  get session(): SessionKeeper {
+    return this.#first
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#readers, this.#writing].map((session) => session.close()))
+  }
+
+  async #oldestChild(): Promise<RootIdentity> {
+    const [reply] = await this.#first.read(operations.getChildren, ['/'])
+    if (reply === undefined || reply instanceof ZooKeeperError) throw this.#refused(reply, 'listing /')
+    const paths = reply.children.filter((name) => name !== 'zookeeper').map((name) => `/${name}`)
+    const outcomes = await this.#first.read(operations.exists, paths)
+    let oldest: Stat | null = null
+    for (const outcome of outcomes) {
+      if (outcome instanceof ZooKeeperError || outcome.stat === null) continue
+      if (oldest === null || outcome.stat.czxid < oldest.czxid) oldest = outcome.stat
+    }
+    return oldest === null ? { czxid: 0n, ctime: 0n } : { czxid: oldest.czxid, ctime: oldest.ctime }
+  }
+
+  #refused(error: ZooKeeperError | undefined, what: string): Error {
+    if (error?.code === 'NOAUTH') return this.#failures.unauthorised(what)
+    return this.#failures.ofLocation(error ?? new ZnodeError('NOREPLY', `no reply to ${what}`))
+  }
+}

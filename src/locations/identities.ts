@@ -1,0 +1,40 @@
+/** Who the tool is at a location, and what an ACL lets it do, as far as that can be known from outside. */
+import { createHash } from 'node:crypto'
+import { type AclList, Perms } from '../tree/acl.ts'
+import type { AuthInfo } from '../zookeeper/index.ts'
+
+export interface Identity {
+  scheme: string
+  id: string
+}
+
+/** Digest identities as the server computes them (DigestAuthenticationProvider's default, SHA-1). */
+export function identitiesOf(auth: readonly AuthInfo[]): Identity[] {
+  const identities: Identity[] = [{ scheme: 'world', id: 'anyone' }]
+  for (const { scheme, auth: credentials } of auth) {
+    if (scheme !== 'digest') continue
+    const user = userOf(credentials)
+    identities.push({ scheme, id: `${user}:${createHash('sha1').update(credentials).digest('base64')}` })
+  }
+  return identities
+}
+
+export function digestUsers(auth: readonly AuthInfo[]): string[] {
+  return auth.filter(({ scheme }) => scheme === 'digest').map(({ auth: credentials }) => userOf(credentials))
+}
+
+/** The union of what these identities are granted. A super user may do more: no ACL shows that. */
+export function permissionsOf(acl: AclList, identities: readonly Identity[]): number {
+  let perms = 0
+  for (const entry of acl.entries) {
+    const id = entry.id.toString()
+    if (identities.some((own) => own.scheme === entry.scheme && own.id === id)) perms |= entry.perms
+  }
+  return perms & Perms.all
+}
+
+function userOf(credentials: Buffer): string {
+  const text = credentials.toString()
+  const colon = text.indexOf(':')
+  return colon < 0 ? text : text.slice(0, colon)
+}

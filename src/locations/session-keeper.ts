@@ -1,0 +1,140 @@
+/**
+ * One session of a location, kept: opened when it is first needed, opened anew when it has expired, synced before the
+ * first read and after every reconnect, and its reads repeated when a connection is lost under them.
+ */
+import { type ClientOptions, type Operation, operations, ZooKeeperClient, ZooKeeperError } from '../zookeeper/index.ts'
+import type { Failures } from './failures.ts'
+import { endsTheSession, isLost } from './failures.ts'
+
+/** After so many losses in a row the requests go one by one, to find the one that the server closes on. */
+const LOSSES_BEFORE_ALONE = 3
+/** A lone request on which the connection is lost so often is given up. */
+const MAX_LONE_LOSSES = 3
+const THROTTLE_PAUSE_MS = 200
+
+export class SessionKeeper {
+  readonly #options: ClientOptions
+  readonly #failures: Failures
+  #client: Promise<ZooKeeperClient> | null = null
+  #open: ZooKeeperClient | null = null
+  #synced = -1
+  #reconnectsBefore = 0
+  #newest = 0n
+
+  constructor(options: ClientOptions, failures: Failures) {
+    this.#options = options
+    this.#failures = failures
+  }
+
+  /** Lost and found again, expired sessions included. */
+  get reconnects(): number {
+    return this.#reconnectsBefore + (this.#open?.reconnects ?? 0)
+  }
+
+  /** The newest zxid that this session has seen. */
+  get newest(): bigint {
+    const now = this.#open?.lastZxid ?? 0n
+    return now > this.#newest ? now : this.#newest
+  }
+
+  /** @throws LocationProblem */
+  async client(): Promise<ZooKeeperClient> {
+    this.#client ??= this.#connect()
+    return this.#client
+  }
+
+  /** Sends requests and returns every outcome as it is; a session that has expired is replaced for the next call. */
+  async send<Q, R>(operation: Operation<Q, R>, requests: readonly Q[]): Promise<(R | ZooKeeperError)[]> {
+    const client = await this.client()
+    const outcomes = await client.pipeline(operation, requests)
+    for (const outcome of outcomes) {
+      if (!(outcome instanceof ZooKeeperError)) continue
+      if (endsTheSession(outcome)) throw this.#failures.ofLocation(outcome)
+      if (outcome.code === 'SESSIONEXPIRED') this.#renew(client)
+    }
+    return outcomes
+  }
+
+  /** Reads; what was lost on the way is read again. Errors that remain belong to their request. */
+  async read<Q, R>(operation: Operation<Q, R>, requests: readonly Q[]): Promise<(R | ZooKeeperError)[]> {
+    if (requests.length === 0) return []
+    await this.syncOnce()
+    const outcomes = await this.send(operation, requests)
+    for (let losses = 1; outcomes.some(isLostOutcome); losses++) {
+      await this.#afterLoss(outcomes)
+      const alone = losses >= LOSSES_BEFORE_ALONE
+      const open = [...outcomes.keys()].filter((at) => isLostOutcome(outcomes[at]))
+      for (const group of alone ? open.map((at) => [at]) : [open]) {
+        const again = alone
+          ? [await this.#readAlone(operation, requests[group[0] as number] as Q)]
+          : await this.send(operation, group.map((at) => requests[at] as Q))
+        for (const [index, at] of group.entries()) outcomes[at] = again[index] as R | ZooKeeperError
+      }
+      if (alone) break
+    }
+    return outcomes
+  }
+
+  /** Everything that the ensemble had committed by now is visible afterwards. */
+  async sync(): Promise<bigint> {
+    for (;;) {
+      const client = await this.client()
+      const connection = client.connectionId
+      const [outcome] = await this.send(operations.sync, ['/'])
+      if (outcome instanceof ZooKeeperError) {
+        if (isLost(outcome)) continue
+        throw this.#failures.ofLocation(outcome)
+      }
+      this.#synced = connection
+      return this.newest
+    }
+  }
+
+  /** Syncs unless this connection has been synced already. */
+  async syncOnce(): Promise<void> {
+    const client = await this.client()
+    if (this.#synced !== client.connectionId || this.#open !== client) await this.sync()
+  }
+
+  async close(): Promise<void> {
+    const client = await this.#client?.catch(() => null)
+    await client?.close()
+  }
+
+  async #readAlone<Q, R>(operation: Operation<Q, R>, request: Q): Promise<R | ZooKeeperError> {
+    for (let losses = 1; ; losses++) {
+      const [outcome] = await this.send(operation, [request])
+      if (!isLostOutcome(outcome) || losses === MAX_LONE_LOSSES) return outcome as R | ZooKeeperError
+      await this.#afterLoss([outcome])
+    }
+  }
+
+  async #afterLoss(outcomes: readonly unknown[]): Promise<void> {
+    const throttled = outcomes.some((outcome) => outcome instanceof ZooKeeperError && outcome.code === 'THROTTLEDOP')
+    if (throttled) await new Promise((resolve) => setTimeout(resolve, THROTTLE_PAUSE_MS))
+    await this.sync()
+  }
+
+  async #connect(): Promise<ZooKeeperClient> {
+    try {
+      const client = await ZooKeeperClient.connect({ ...this.#options, lastZxidSeen: this.#newest })
+      this.#open = client
+      this.#synced = -1
+      return client
+    } catch (error) {
+      throw this.#failures.ofLocation(error)
+    }
+  }
+
+  #renew(expired: ZooKeeperClient): void {
+    if (this.#open !== expired) return
+    this.#newest = this.newest
+    this.#reconnectsBefore += expired.reconnects + 1
+    this.#open = null
+    this.#client = null
+  }
+}
+
+function isLostOutcome(outcome: unknown): outcome is ZooKeeperError {
+  return outcome instanceof ZooKeeperError && isLost(outcome)
+}

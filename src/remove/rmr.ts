@@ -1,0 +1,287 @@
+/**
+ * The job `rmr`: counts a subtree, asks, and removes it children first.
+ *
+ * The count keeps the paths on disk, parents before children; read backwards that is an order in which they can be
+ * deleted. Everything that is deleted was seen by the count, or stands below something that was.
+ */
+import { PathSpool } from '../journal/index.ts'
+import { type ChangeOutcome, type Side, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import { Directory } from '../tree/directory.ts'
+import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
+import type { JobContext, JobResult, Status } from '../tree/events.ts'
+import { Filter } from '../tree/filter.ts'
+import { type Advance, march, type MarchHand, type MarchPair } from '../tree/march.ts'
+import { isEphemeral } from '../tree/pairs.ts'
+import { Pace } from '../tree/windows.ts'
+
+const BATCH = 500
+const BATCHES_IN_FLIGHT = 6
+/** How often a znode that got children meanwhile is tried again. */
+const MAX_TRIES = 5
+
+export interface RmrOptions {
+  dryRun: boolean
+  /** Refuse when there are more znodes than this; `null` is no limit. */
+  maxDelete: number | null
+  /** Remove what is below the root, not the root itself. */
+  keepRoot: boolean
+  withEphemerals: boolean
+  concurrency: number
+  rate: number | null
+  confirm: (counted: { znodes: number; bytes: number; ephemerals: number }) => Promise<boolean>
+}
+
+export async function rmr(location: TreeTarget, options: RmrOptions, context: JobContext): Promise<JobResult> {
+  return new Removal(location, options, context).run()
+}
+
+class Removal {
+  readonly #location: TreeTarget
+  readonly #options: RmrOptions
+  readonly #context: JobContext
+  readonly #pace: Pace
+  /** Counted as deleted already, when a parent of theirs had to be swept. */
+  readonly #swept = new Set<string>()
+
+  constructor(location: TreeTarget, options: RmrOptions, context: JobContext) {
+    this.#location = location
+    this.#options = options
+    this.#context = context
+    this.#pace = new Pace(options.rate)
+  }
+
+  async run(): Promise<JobResult> {
+    const { rootPath, name } = this.#location
+    if (rootPath === '/' || rootPath === '/zookeeper' || rootPath.startsWith('/zookeeper/')) {
+      throw new UsageProblem(`${rootPath} belongs to the ensemble itself and is never removed; name the subtree of one application.`)
+    }
+    const before = await this.#location.identity()
+    if (before === null) throw new UsageProblem(`The root ${name} does not exist.`)
+    const spool = new PathSpool()
+    try {
+      const census = await this.#count(spool)
+      if (census === null) return this.#result('interrupted', 'Interrupted while counting; nothing was deleted.')
+      if (census.unread > 0) {
+        const message = `${census.unread} znodes could not be read, so it is not known what would be deleted; nothing was deleted.`
+        return this.#result('incomplete', message)
+      }
+      const refusal = this.#refusal(census)
+      if (refusal !== null) throw refusal
+      if (this.#options.dryRun) return this.#result('done', '')
+      const { znodes, bytes, ephemerals } = census
+      if (!(await this.#options.confirm({ znodes, bytes, ephemerals }))) {
+        throw new SafetyRefusal(`The removal of ${name} was not confirmed; nothing was deleted.`)
+      }
+      const now = await this.#location.identity()
+      if (now === null || now.czxid !== before.czxid) {
+        throw new SafetyRefusal(`${name} was removed or made anew while it was counted; nothing was deleted.`)
+      }
+      return await this.#delete(spool)
+    } finally {
+      spool.close()
+    }
+  }
+
+  async #count(spool: PathSpool): Promise<Census | null> {
+    this.#context.emit({ type: 'phase', phase: 'count' })
+    const census = new Census(spool, this.#options, this.#context)
+    await this.#location.position()
+    const whole = await march(this.#location, this.#location, census, this.#marchOptions(), { from: 'root', target: false })
+    return whole ? census : null
+  }
+
+  #marchOptions() {
+    return {
+      acl: true,
+      data: false,
+      targetOnlyData: false,
+      filter: new Filter(),
+      concurrency: this.#options.concurrency,
+      pace: this.#pace,
+      bytePace: new Pace(null),
+      descendTargetOnly: false,
+      signal: this.#context.signal,
+    }
+  }
+
+  #refusal(census: Census): SafetyRefusal | null {
+    const { name } = this.#location
+    if (census.ephemerals > 0 && !this.#options.withEphemerals) {
+      return new SafetyRefusal(
+        `${name} holds ${census.ephemerals} ephemeral znodes, such as ${census.firstEphemeral}: somebody lives there; --with-ephemerals removes it all the same.`,
+      )
+    }
+    const { maxDelete } = this.#options
+    if (maxDelete !== null && census.znodes > maxDelete) {
+      return new SafetyRefusal(`${name} has ${census.znodes} znodes to delete, more than --max-delete ${maxDelete} allows; nothing was deleted.`)
+    }
+    return null
+  }
+
+  async #delete(spool: PathSpool): Promise<JobResult> {
+    const { emit, counts, signal } = this.#context
+    emit({ type: 'phase', phase: 'delete' })
+    counts.phaseDone = 0
+    counts.phaseTotal = spool.size
+    const flying = new Set<Promise<void>>()
+    let batch: string[] = []
+    let failure: unknown = null
+    const send = (paths: string[]) => {
+      const sent: Promise<void> = this.#deleteBatch(paths)
+        .catch((error: unknown) => {
+          failure ??= error
+        })
+        .finally(() => flying.delete(sent))
+      flying.add(sent)
+    }
+    for (const { path } of spool.backward()) {
+      batch.push(path)
+      if (batch.length < BATCH) continue
+      if (signal.aborted || failure !== null) break
+      await this.#pace.take(batch.length, signal)
+      send(batch)
+      batch = []
+      if (flying.size >= BATCHES_IN_FLIGHT) await Promise.race(flying)
+    }
+    if (batch.length > 0 && !signal.aborted && failure === null) send(batch)
+    await Promise.all(flying)
+    if (failure !== null) throw failure
+    if (signal.aborted) return this.#result('interrupted', 'Interrupted; the same command removes the rest.')
+    if (counts.failed > 0) return this.#result('incomplete', `${counts.failed} znodes could not be deleted.`)
+    return this.#result('done', '')
+  }
+
+  async #deleteBatch(paths: string[]): Promise<void> {
+    const outcomes = await this.#location.write(paths.map((path) => ({ kind: 'delete', path, version: -1 })))
+    const open: string[] = []
+    for (const [at, path] of paths.entries()) {
+      if (outcomes[at] === 'done') this.#deleted()
+      else open.push(path)
+    }
+    if (open.length > 0) await this.#deleteSlowly(open)
+  }
+
+  /** One by one, after something in the batch was refused or the connection was lost. */
+  async #deleteSlowly(paths: string[]): Promise<void> {
+    let open = paths
+    for (let tries = 1; open.length > 0; tries++) {
+      await this.#location.settle()
+      const outcomes = await this.#location.writeEach(open.map((path) => ({ kind: 'delete', path, version: -1 })))
+      const again: string[] = []
+      for (const [at, path] of open.entries()) {
+        const outcome = outcomes[at] as ChangeOutcome
+        // Gone already is what was wanted, whoever did it.
+        if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
+          if (!this.#swept.delete(path)) this.#deleted()
+        } else if (tries < MAX_TRIES && (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP')) again.push(path)
+        else if (tries < MAX_TRIES && outcome !== 'unsettled' && outcome.code === 'NOTEMPTY' && (await this.#newChildren(path))) again.push(path)
+        else this.#fail(path, outcome)
+      }
+      open = again
+    }
+  }
+
+  /** A child made meanwhile goes too, unless it is an ephemeral that the user did not agree to. */
+  async #newChildren(path: string): Promise<boolean> {
+    const spool = new PathSpool()
+    try {
+      const below = new Census(spool, this.#options, this.#context, path)
+      const directory = await this.#subtree(path, below)
+      if (!directory || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals)) return false
+      const paths = [...spool.backward()].map((one) => one.path)
+      const outcomes = await this.#location.writeEach(paths.map((each) => ({ kind: 'delete', path: each, version: -1 })))
+      for (const [at, each] of paths.entries()) {
+        if (outcomes[at] !== 'done') continue
+        this.#deleted()
+        this.#swept.add(each)
+      }
+      return true
+    } finally {
+      spool.close()
+    }
+  }
+
+  async #subtree(path: string, census: Census): Promise<boolean> {
+    const start = { from: 'directories' as const, directories: [new Directory(path, null, { inSource: true, inTarget: false })] }
+    return march(this.#location, this.#location, census, this.#marchOptions(), start)
+  }
+
+  #deleted(): void {
+    this.#context.counts.deleted++
+    this.#context.counts.phaseDone++
+  }
+
+  #fail(path: string, outcome: ChangeOutcome): void {
+    const error = outcome instanceof ZnodeError ? outcome : new ZnodeError('UNSETTLED', 'it is not known whether it was deleted')
+    this.#context.counts.failed++
+    this.#context.emit({ type: 'failed', path, side: 'source', code: error.code, message: error.message })
+  }
+
+  #result(status: Status, message: string): JobResult {
+    return {
+      status,
+      message,
+      counts: this.#context.counts,
+      digest: { source: null, target: null },
+      sourceMoved: 0,
+      consistency: 'unknown',
+    }
+  }
+}
+
+/** The hand that counts, and remembers every path. */
+class Census implements MarchHand {
+  znodes = 0
+  bytes = 0
+  ephemerals = 0
+  firstEphemeral = ''
+  unread = 0
+  readonly #spool: PathSpool
+  readonly #options: RmrOptions
+  readonly #context: JobContext
+  readonly #below: string | null
+
+  /** `below`: a root that is counted already. */
+  constructor(spool: PathSpool, options: RmrOptions, context: JobContext, below: string | null = null) {
+    this.#spool = spool
+    this.#options = options
+    this.#context = context
+    this.#below = below
+  }
+
+  async pairs(pairs: MarchPair[]): Promise<void> {
+    const { counts, emit } = this.#context
+    for (const pair of pairs) {
+      if (pair.sourceError !== null) this.#fail(pair.path, pair.sourceError)
+      if (pair.source === null) continue
+      if (this.#below === null) {
+        counts.read++
+        counts.phaseDone++
+      }
+      const { stat } = pair.source
+      if (isEphemeral(stat)) {
+        this.ephemerals++
+        this.firstEphemeral ||= pair.path
+      }
+      if (pair.path === '' && this.#options.keepRoot) continue
+      this.znodes++
+      this.bytes += stat.dataLength
+      if (this.#options.dryRun) emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
+      this.#spool.append(pair.path)
+    }
+  }
+
+  unlisted(directory: Directory, _side: Side, error: ZnodeError): void {
+    this.#fail(directory.path, error)
+  }
+
+  settled(advances: Advance[]): void {
+    this.#context.counts.directories += advances.filter((advance) => advance.done).length
+  }
+
+  #fail(path: string, error: ZnodeError): void {
+    this.unread++
+    this.#context.counts.failed++
+    this.#context.emit({ type: 'failed', path, side: 'source', code: error.code, message: error.message })
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * The hand that compares: it names every difference, sums both sides' digests, and counts what moved on the source.
+ * Copy's verification, `verify` itself and the look before a second copy all march with it.
+ */
+import type { Side, ZnodeError } from '../tree/contracts.ts'
+import { type Comparison, compare, pairDigests } from '../tree/compare.ts'
+import { DigestSum } from '../tree/digest.ts'
+import type { Directory } from '../tree/directory.ts'
+import type { DifferenceKind, JobContext } from '../tree/events.ts'
+import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
+import type { Pair } from '../tree/pairs.ts'
+import { parentPath } from '../tree/path.ts'
+import { newestZxid } from '../tree/znode.ts'
+
+/** Differences that are kept for another look; beyond it they are reported as found. */
+const MOST_KEPT = 100_000
+
+export interface Difference {
+  path: string
+  what: DifferenceKind[]
+  /** What the two sums hold for this path, so that a later look can take it out again. */
+  source: Buffer | null
+  target: Buffer | null
+}
+
+export interface TallyOptions {
+  /** A change on the source after this zxid counts as moved. */
+  since: bigint
+  /** Znodes that are only on the target are no difference (`copy --merge` without `--delete`). */
+  allowExtras: boolean
+  /** Data and ACL of znodes that are on both sides are no difference (`copy --keep-existing`). */
+  allowChanged: boolean
+  /** Leave the root itself out (`/` as a copy's target). */
+  skipRoot: boolean
+  /** Emit a mark for every znode. */
+  combined: boolean
+  /** Count ephemerals as skipped and name them. A copy has done so already. */
+  nameEphemerals: boolean
+  /** Count what is read: not for a copy's verification, whose `read` is the copy's own. */
+  countRead: boolean
+}
+
+export class Tally implements MarchHand {
+  readonly differences: Difference[] = []
+  readonly sourceSum = new DigestSum()
+  readonly targetSum = new DigestSum()
+  /** Differences beyond those kept. */
+  overflow = 0
+  /** Znodes or directories that could not be compared. */
+  unknown = 0
+  /** Znodes left out by `allowExtras` and `allowChanged`. */
+  extras = 0
+  kept = 0
+  moved = 0
+  /** Persistent znodes seen on the source, and on the target. */
+  znodes = 0
+  /** The newest zxid on the target among what was seen. */
+  newestTarget = 0n
+  onSettled: ((advances: Advance[]) => void) | null = null
+  /** Called when a second look found the source's side of a difference changed: its digest then, and now. */
+  onSourceChanged: ((path: string, before: Buffer | null, now: Buffer | null) => void) | null = null
+  /** Called for each target znode that a rule wants to look at. */
+  onTarget: ((pair: Pair) => void) | null = null
+  /** Directories with children whose ACLs differ. */
+  readonly aclDirectories = new Set<string>()
+  readonly #options: TallyOptions
+  readonly #context: JobContext
+
+  constructor(options: TallyOptions, context: JobContext) {
+    this.#options = options
+    this.#context = context
+  }
+
+  get found(): number {
+    return this.differences.length + this.overflow
+  }
+
+  async pairs(pairs: MarchPair[]): Promise<void> {
+    for (const pair of pairs) if (pair.counted && !(pair.path === '' && this.#options.skipRoot)) this.#one(pair)
+  }
+
+  unlisted(directory: Directory, side: Side, error: ZnodeError): void {
+    this.#fail(directory.path, side, error)
+  }
+
+  settled(advances: Advance[]): void {
+    this.#context.counts.directories += advances.filter((advance) => advance.done).length
+    this.onSettled?.(advances)
+  }
+
+  #one(pair: MarchPair): void {
+    const { counts, emit } = this.#context
+    const comparison = this.#allow(compare(pair))
+    this.#count(pair)
+    this.onTarget?.(pair)
+    if (comparison.is === 'unknown') {
+      if (pair.part !== null) pair.part.incomplete = true
+      return this.#fail(pair.path, comparison.side, comparison.error)
+    }
+    if (comparison.is === 'ephemeral' && this.#options.nameEphemerals) {
+      counts.skipped++
+      emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
+    }
+    const digests = pairDigests(pair, comparison.is === 'same')
+    if (digests.source !== null) {
+      this.sourceSum.add(digests.source)
+      pair.part?.sourceSum.add(digests.source)
+      if (pair.part !== null) pair.part.counted++
+      this.znodes++
+    }
+    if (digests.target !== null) {
+      this.targetSum.add(digests.target)
+      pair.part?.targetSum.add(digests.target)
+    }
+    if (comparison.is === 'same') {
+      if (this.#options.combined) emit({ type: 'combined', path: pair.path, mark: '=' })
+    } else if (comparison.is === 'different') this.#differ({ path: pair.path, what: comparison.what, ...digests })
+  }
+
+  #allow(comparison: Comparison): Comparison {
+    if (comparison.is !== 'different') return comparison
+    const { what } = comparison
+    if (this.#options.allowExtras && what[0] === 'missing-in-source') {
+      this.extras++
+      return { is: 'nothing' }
+    }
+    if (this.#options.allowChanged && (what[0] === 'data' || what[0] === 'acl')) {
+      this.kept++
+      return { is: 'nothing' }
+    }
+    return comparison
+  }
+
+  #count(pair: Pair): void {
+    const { counts } = this.#context
+    const { source, target } = pair
+    if (source !== null) {
+      const bytes = source.data?.length ?? 0
+      if (this.#options.countRead) {
+        counts.read++
+        counts.bytesRead += bytes
+      }
+      counts.phaseBytes += bytes
+      if (newestZxid(source.stat) > this.#options.since) this.moved++
+    }
+    counts.phaseDone++
+    if (target !== null) {
+      const newest = newestZxid(target.stat)
+      if (newest > this.newestTarget) this.newestTarget = newest
+    }
+  }
+
+  #differ(difference: Difference): void {
+    if (difference.what.includes('acl')) this.aclDirectories.add(parentPath(difference.path) ?? '')
+    if (this.differences.length < MOST_KEPT) {
+      this.differences.push(difference)
+      return
+    }
+    this.overflow++
+    report(difference, this.#options.combined, this.#context)
+  }
+
+  #fail(path: string, side: Side, error: ZnodeError): void {
+    const { counts, emit } = this.#context
+    this.unknown++
+    counts.failed++
+    emit({ type: 'failed', path, side, code: error.code, message: error.message })
+    if (this.#options.combined) emit({ type: 'combined', path, mark: '!' })
+  }
+}
+
+/** Names a difference that stays. */
+export function report(difference: Difference, combined: boolean, context: JobContext): void {
+  context.counts.differences++
+  context.emit({ type: 'difference', path: difference.path, what: difference.what })
+  if (combined) context.emit({ type: 'combined', path: difference.path, mark: markOf(difference.what) })
+}
+
+function markOf(what: DifferenceKind[]): '+' | '-' | '*' {
+  if (what.includes('missing-in-target')) return '+'
+  return what.includes('missing-in-source') ? '-' : '*'
+}

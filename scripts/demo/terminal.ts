@@ -3,14 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import pc from 'picocolors'
-
-/** Of a long output, so many lines from its beginning and its end. */
-const HEAD = 8
-const TAIL = 14
 
 export interface RunOptions {
   expect: number
+  /** Show only so many lines of its stdout, as `| head` does. */
+  head?: number
   /** Called while the command runs, e.g. to interrupt it. */
   meanwhile?: (child: ChildProcess) => Promise<void>
 }
@@ -32,8 +31,8 @@ export class Terminal {
     console.log(`\n${pc.bold(pc.cyan(`── ${text} `.padEnd(100, '─')))}`)
   }
 
-  say(text: string): void {
-    console.log(`${text}`)
+  say(...lines: string[]): void {
+    console.log(lines.join('\n'))
   }
 
   /**
@@ -41,7 +40,8 @@ export class Terminal {
    * stays whole. @throws Error when it ends with another exit code than expected.
    */
   async run(line: string, options: RunOptions): Promise<void> {
-    console.log(`\n${pc.bold(`$ ${line}`)}`)
+    const { expect, head, meanwhile } = options
+    console.log(`\n${pc.bold(`$ ${line}${head === undefined ? '' : ` | head -${head}`}`)}`)
     const words = (line.match(/'[^']*'|\S+/g) ?? []).slice(1)
     const args = words.map((word) => this.#resolve(word.replaceAll("'", '')))
     const child = spawn(process.execPath, [join(this.#root, 'bin', 'zkferry.js'), ...args], {
@@ -50,12 +50,11 @@ export class Terminal {
     })
     this.#child = child
     const ended = once(child, 'close')
-    await Promise.all([showShortened(child), options.meanwhile?.(child), ended])
+    await Promise.all([show(child.stdout, head ?? Number.POSITIVE_INFINITY), meanwhile?.(child), ended])
     this.#child = null
     const code = child.exitCode
     console.log(pc.dim(`(exit code ${code})`))
-    if (code !== options.expect)
-      throw new Error(`"${line}" ended with ${code}, and ${options.expect} was expected`)
+    if (code !== expect) throw new Error(`"${line}" ended with ${code}, and ${expect} was expected`)
   }
 
   /** Ends the command that runs now, if one does. */
@@ -68,20 +67,13 @@ export class Terminal {
   }
 }
 
-async function showShortened(child: ChildProcess): Promise<void> {
-  if (child.stdout === null) return
+/** Prints lines as they come, and closes the pipe after the last one wanted. */
+async function show(stdout: Readable, lines: number): Promise<void> {
   let shown = 0
-  let left = 0
-  const last: string[] = []
-  for await (const line of createInterface({ input: child.stdout })) {
-    if (shown < HEAD) {
-      console.log(line)
-      shown++
-    } else if (last.push(line) > TAIL) {
-      last.shift()
-      left++
-    }
+  for await (const line of createInterface({ input: stdout })) {
+    if (shown === lines) break
+    console.log(line)
+    shown++
   }
-  if (left > 0) console.log(pc.dim(`… ${left} lines left out …`))
-  for (const line of last) console.log(line)
+  stdout.destroy()
 }

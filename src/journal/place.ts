@@ -58,8 +58,12 @@ function plain(location: string): string {
   return tls + members.sort().join(',') + path
 }
 
-/** Readable in a folder listing; the hash after it makes the name unique. */
+/** One host and the path, readable in a folder listing; the hash after it makes the name unique. */
 function slug(location: string): string {
-  const safe = location.replace(/[^A-Za-z0-9.]+/g, '_').replace(/^_|_$/g, '')
+  const safe = location
+    .replace(/,[^/]*/, '')
+    .replace(/:2181(?=\/)/, '')
+    .replace(/[^A-Za-z0-9.]+/g, '_')
+    .replace(/^_|_$/g, '')
   return safe.length <= 60 ? safe : `${safe.slice(0, 40)}_${safe.slice(-19)}`
 }

@@ -4,7 +4,8 @@ import { plural } from '../report/units.ts'
 import type { JobResult } from '../tree/events.ts'
 import type { CopyFlags } from './copy.ts'
 import { isInteractive } from './io.ts'
-import { identities, makeFilter, note, noteStrayIdentity, openLocation, pace } from './job-options.ts'
+import { identities, makeFilter, note, noteStrayIdentity, pace } from './job-options.ts'
+import { openBoth } from './open-both.ts'
 import type { Shell } from './shell.ts'
 import { version } from './version.ts'
 
@@ -32,10 +33,7 @@ export async function runCopy(
     await identities(authFlags, 'target', io.env),
   ]
   const journal = flags.dryRun ? null : await openRunJournal(shell, request)
-  const [source, target] = await Promise.all([
-    openLocation(shell, { location: from, side: 'source', auth: sourceAuth, flags }),
-    openLocation(shell, { location: to, side: 'target', auth: targetAuth, flags }),
-  ])
+  const [source, target] = await openBoth(shell, { from, to, sourceAuth, targetAuth, flags })
   const { copy } = await import('../copy/copy.ts')
   return copy(
     {

@@ -17,7 +17,7 @@ import {
   type PaceFlags,
 } from './job-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
-import { refuseOverlap } from './places.ts'
+import { refuseOverlapInText } from './places.ts'
 import { runJob } from './shell.ts'
 import { count, duration, durationOption } from './values.ts'
 
@@ -97,7 +97,7 @@ export function register(command: Command, io: Io): void {
 function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): CopyRequest {
   const source = parseLocation(from, 'source')
   const target = parseLocation(to, 'target')
-  refuseOverlap(source, target)
+  refuseOverlapInText(source, target)
   if (flags.keepExisting && flags.overwriteNewer) {
     throw new UsageProblem('--keep-existing and --overwrite-newer contradict each other; leave one out.')
   }

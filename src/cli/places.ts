@@ -1,24 +1,25 @@
-/** What the texts of two locations alone can tell about them. Two names for one ensemble take a session to find. */
+/** Two locations that are one place, or one inside the other. */
 import type { ParsedLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { isWithin } from '../tree/path.ts'
 
-/** @throws UsageProblem when both are the same place, or one lies inside the other. */
+/** What the paths would be to each other on one ensemble, as a sentence's end; `null` when nothing. */
+export function overlap(source: ParsedLocation, target: ParsedLocation): string | null {
+  if (source.path === target.path) return 'are the same place'
+  if (isWithin(source.path, target.path)) return 'are on one ensemble, and the source lies inside the target'
+  if (isWithin(target.path, source.path)) return 'are on one ensemble, and the target lies inside the source'
+  return null
+}
+
+/** What the texts alone can tell. Two names for one ensemble take a session to find. @throws UsageProblem */
+export function refuseOverlapInText(source: ParsedLocation, target: ParsedLocation): void {
+  if (shareServer(source, target)) refuseOverlap(source, target)
+}
+
+/** For two locations that are known to be on one ensemble. @throws UsageProblem */
 export function refuseOverlap(source: ParsedLocation, target: ParsedLocation): void {
-  if (!shareServer(source, target)) return
-  if (source.path === target.path) {
-    throw new UsageProblem(`The source ${source.text} and the target ${target.text} are the same place.`)
-  }
-  if (isWithin(source.path, target.path)) {
-    throw new UsageProblem(
-      `The source ${source.text} lies inside the target ${target.text}, on the same ensemble.`,
-    )
-  }
-  if (isWithin(target.path, source.path)) {
-    throw new UsageProblem(
-      `The target ${target.text} lies inside the source ${source.text}, on the same ensemble.`,
-    )
-  }
+  const how = overlap(source, target)
+  if (how !== null) throw new UsageProblem(`The source ${source.text} and the target ${target.text} ${how}.`)
 }
 
 /** A server belongs to one ensemble, so one in common is enough. */

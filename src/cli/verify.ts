@@ -24,8 +24,9 @@ import {
   type PaceFlags,
   pace,
 } from './job-options.ts'
+import { openBoth } from './open-both.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
-import { refuseOverlap } from './places.ts'
+import { refuseOverlapInText } from './places.ts'
 import { runJob, type Shell } from './shell.ts'
 import { count, durationOption } from './values.ts'
 import { version } from './version.ts'
@@ -106,17 +107,20 @@ function run(
 async function againstSource(shell: Shell, from: string, to: string, flags: VerifyFlags): Promise<JobResult> {
   const sourceAt = parseLocation(from, 'source')
   const targetAt = parseLocation(to, 'target')
-  refuseOverlap(sourceAt, targetAt)
+  refuseOverlapInText(sourceAt, targetAt)
   const options = await jobOptions(flags)
   noteStrayIdentity(shell)
   const auth = authFlags(flags)
   const sourceAuth = await identities(auth, 'source', shell.io.env)
   const targetAuth = await identities(auth, 'target', shell.io.env)
   const context = withCombined(shell, flags.combined)
-  const [source, target] = await Promise.all([
-    openLocation(shell, { location: sourceAt, side: 'source', auth: sourceAuth, flags }),
-    openLocation(shell, { location: targetAt, side: 'target', auth: targetAuth, flags }),
-  ])
+  const [source, target] = await openBoth(shell, {
+    from: sourceAt,
+    to: targetAt,
+    sourceAuth,
+    targetAuth,
+    flags,
+  })
   announce(context, null, source.name, target.name)
   const { verify } = await import('../verify/verify.ts')
   return verify(source, target, options, context)

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import { refuseOverlap } from '../../src/cli/places.ts'
+import { refuseOverlapInText } from '../../src/cli/places.ts'
 import { parseLocation } from '../../src/locations/parse-location.ts'
 
 const overlap = (source: string, target: string) => () =>
-  refuseOverlap(parseLocation(source, 'source'), parseLocation(target, 'target'))
+  refuseOverlapInText(parseLocation(source, 'source'), parseLocation(target, 'target'))
 
 describe('locations', () => {
   test.each([
@@ -27,9 +27,9 @@ describe('the same ensemble by its text', () => {
   test.each([
     ['a:1,b:2/x', 'b:2,a:1/x', 'same place'],
     ['a,b/x', 'A:2181/x', 'same place'],
-    ['a/x', 'a/x/y', 'lies inside the source'],
-    ['a/x/y', 'a/x', 'lies inside the target'],
-    ['a/', 'a/x', 'lies inside the source'],
+    ['a/x', 'a/x/y', 'target lies inside the source'],
+    ['a/x/y', 'a/x', 'source lies inside the target'],
+    ['a/', 'a/x', 'target lies inside the source'],
   ])('%s → %s: %s', (source, target, complaint) => {
     expect(overlap(source, target)).toThrow(complaint)
   })

@@ -13,8 +13,10 @@ export function ask(question: string, { input, output }: Terminal, signal: Abort
   return new Promise((resolve, reject) => {
     // Not in terminal mode: raw mode would keep Ctrl-C from becoming a signal.
     const lines = createInterface({ input, output, terminal: false })
-    const stop = () =>
-      reject(new Interrupted('Interrupted before the question was answered; nothing was changed.'))
+    const stop = () => {
+      reject(new Interrupted('Interrupted before the question was answered; nothing was deleted.'))
+      lines.close()
+    }
     signal.addEventListener('abort', stop, { once: true })
     lines.on('close', () => {
       signal.removeEventListener('abort', stop)

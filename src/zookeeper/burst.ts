@@ -10,15 +10,12 @@ import type { Operation } from './operations/operation.ts'
 export interface BurstOptions {
   /** At most so many of these requests in flight; later calls may then overtake the rest. @default no limit of its own */
   window?: number
-  /** Waits for all earlier requests, and lets none follow before its replies. */
-  alone?: boolean
 }
 
 export class Burst<Q = unknown, R = unknown> {
   readonly operation: Operation<Q, R>
   readonly requests: readonly Q[]
   readonly window: number
-  readonly alone: boolean
   /** Never rejects. */
   readonly outcomes: Promise<(R | ZooKeeperError)[]>
   /** The first request that is not yet written. */
@@ -32,7 +29,6 @@ export class Burst<Q = unknown, R = unknown> {
     this.operation = operation
     this.requests = requests
     this.window = options.window ?? Number.POSITIVE_INFINITY
-    this.alone = options.alone ?? false
     this.#outcomes = new Array(requests.length)
     this.#unsettled = requests.length
     this.outcomes = new Promise((resolve) => {

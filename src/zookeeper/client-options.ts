@@ -27,6 +27,8 @@ export interface ClientOptions {
   canBeReadOnly?: boolean
   /** Called when a first round over all servers has failed, or after a second, and every 5 s from then on. */
   onWaiting?: (report: WaitingReport) => void
+  /** Ends the search for a first server; `connect` then rejects with `ClientClosedError`. */
+  signal?: AbortSignal
   /** Take over a session that another client has begun. */
   resume?: SessionIdentity
   /** For the order of hosts, and for the length of pauses. @default Math.random */

@@ -58,7 +58,16 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
    */
   static async connect(options: ClientOptions): Promise<ZooKeeperClient> {
     const client = new ZooKeeperClient(options)
-    await client.#session.start()
+    const { signal } = options
+    const giveUp = (): void => void client.close()
+    signal?.addEventListener('abort', giveUp)
+    try {
+      const started = client.#session.start()
+      if (signal?.aborted) giveUp()
+      await started
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
+    }
     return client
   }
 

@@ -38,7 +38,7 @@ export function parseConnectString(text: string): ConnectString {
   const hostList = hostsPart(bare)
   if (hostList === '') throw wrong(text, 'names no host; host:port is expected')
   const path = bare.slice(hostList.length) || '/'
-  if (/,.*:\d+/.test(path))
+  if (/,[\w.[\]:-]+:\d+(?:[/,]|$)/.test(path))
     throw wrong(text, 'has a path before its last host; one path may follow all hosts')
   const flaw = pathFlaw(path)
   if (flaw !== null) throw wrong(text, `has a path that ${flaw}`)

@@ -18,7 +18,7 @@ import {
 import { Heartbeat } from './heartbeat.ts'
 import { InFlight } from './in-flight.ts'
 import { authFrame, type ConnectResponse, PING_FRAME } from './operations/connect.ts'
-import { Opcode, Xid } from './operations/operation.ts'
+import { isNewer, Opcode, Xid } from './operations/operation.ts'
 import { readNotification, type WatchEvent } from './operations/watches.ts'
 import type { RequestQueue } from './request-queue.ts'
 import type { Endpoint } from './socket.ts'
@@ -70,6 +70,8 @@ export class Connection {
   readonly #auths: (Waiter & { info: AuthInfo })[] = []
   readonly #setWatches: Waiter[] = []
   #open = false
+  /** Operations of newer releases that this server has answered; until then they are sent with nothing else in flight. */
+  readonly #known = new Set<number>()
   #alone = false
   #ended: ZooKeeperError | null = null
   #pumpScheduled = false
@@ -187,15 +189,21 @@ export class Connection {
 
   /** Returns whether another burst may be written after it. */
   #writeBurst(burst: Burst): boolean {
-    if (this.#alone || (burst.alone && this.#inFlight.count > 0)) return false
+    if (this.#alone) return false
+    const { opcode } = burst.operation
+    if (isNewer(opcode) && !this.#known.has(opcode)) {
+      if (this.#inFlight.count > 0) return false
+      this.#writeRequest(burst, burst.next++)
+      this.#alone = this.#inFlight.count > 0
+      return !this.#alone
+    }
     while (!burst.written) {
       if (this.#full()) return false
       if (burst.inFlight >= burst.window) return true
       this.#writeRequest(burst, burst.next++)
       if (this.#out.length >= WRITE_BYTES) this.#write(this.#out.take())
     }
-    this.#alone = burst.alone && this.#inFlight.count > 0
-    return !this.#alone
+    return true
   }
 
   #full(): boolean {
@@ -272,7 +280,10 @@ export class Connection {
         : (operation.recover?.(errno, zxid, request) ?? serverError(burst, index, errno))
     this.#inFlight.removeHead()
     this.answered = true
-    if (this.#inFlight.count === 0) this.#alone = false
+    if (this.#alone) {
+      this.#alone = false
+      if (errno !== Errno.unimplemented) this.#known.add(operation.opcode)
+    }
     if (operation.watchOf) this.#listener.onWatchReply(burst, index, errno)
     burst.settle(index, outcome)
     if (errno === 0) return
@@ -281,8 +292,7 @@ export class Connection {
     } else if (errno === Errno.saslRequired) {
       this.end(new AuthFailedError(this.endpoint.label, null, null, errno))
     } else if (errno === Errno.unimplemented && operation.opcode !== Opcode.createTTL) {
-      // An unknown operation: the server is about to close. A createTTL that is switched off gets the same code
-      // from the ordinary pipeline, and the connection stays.
+      // The server is about to close. A createTTL that is switched off gets the same code, and the connection stays.
       this.end(this.#unknownOperation(burst), this.#inFlight.count === 0)
     }
   }

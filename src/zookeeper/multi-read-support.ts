@@ -1,6 +1,6 @@
 /**
- * Whether the server that we are attached to knows multiRead. Those before 3.6 answer −6 and close the connection,
- * so it is asked with nothing else in flight, and anew for each connection: the members of an ensemble may differ.
+ * Whether the server that we are attached to knows multiRead. It is asked anew for each connection:
+ * the members of an ensemble may differ. Those before 3.6 close the connection on it, and the session attaches again.
  */
 import { Burst } from './burst.ts'
 import { UnimplementedError, ZooKeeperError } from './errors.ts'
@@ -40,7 +40,7 @@ export class MultiReadSupport {
     if (reconnects !== this.#reconnects) this.#without.clear()
     this.#reconnects = reconnects
     if (endpointLabel !== null && this.#without.has(endpointLabel)) return false
-    const probe = new Burst(multiReadData, [['/']], { alone: true })
+    const probe = new Burst(multiReadData, [['/']])
     this.#session.submit(probe)
     const [outcome] = await probe.outcomes
     if (!(outcome instanceof ZooKeeperError)) return true

@@ -53,6 +53,14 @@ export const Opcode = {
   closeSession: -11,
 } as const
 
+/**
+ * Whether servers of 3.4 may not know it. On an unknown operation a server answers −6, outside its pipeline,
+ * and closes the connection: all that is in flight beside it would be lost.
+ */
+export function isNewer(opcode: number): boolean {
+  return opcode > Opcode.multi && opcode !== Opcode.auth && opcode !== Opcode.setWatches
+}
+
 /** xids with a meaning of their own; requests count from 1. */
 export const Xid = { notification: -1, ping: -2, auth: -4, setWatches: -8 } as const
 

@@ -3,6 +3,7 @@ import type { ParsedLocation } from '../locations/parse-location.ts'
 import { plural } from '../report/units.ts'
 import type { JobResult } from '../tree/events.ts'
 import type { CopyFlags } from './copy.ts'
+import { counterOptions } from './counter-options.ts'
 import { isInteractive } from './io.ts'
 import { identities, makeFilter, note, noteStrayIdentity, pace } from './job-options.ts'
 import { openBoth } from './open-both.ts'
@@ -27,6 +28,7 @@ export async function runCopy(
   noteStrayIdentity(shell)
   if (!flags.acl)
     note(shell, 'ACLs are left out (--no-acl): what is created is open to everyone, and no ACL is compared')
+  if (!flags.sequence) note(shell, 'sequence counters are left as they are (--no-sequence)')
   if (!flags.verify) note(shell, 'the target is not verified (--no-verify)')
   const [sourceAuth, targetAuth] = [
     await identities(authFlags, 'source', io.env),
@@ -54,6 +56,8 @@ export async function runCopy(
         maxDelete: flags.maxDelete ?? null,
         confirmDelete: (extras) => confirmDelete(shell, flags, extras),
         filter,
+        counters: counterOptions(flags, { sequence: flags.sequence, version: true, strictSequence: false }),
+        maxSteps: flags.maxSteps,
         rounds: flags.rounds,
         settleMs: flags.settle,
         expectQuietMs: flags.expectQuiet ?? null,

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
+import { addVersionsOption } from './counter-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { type Io, isInteractive } from './io.ts'
@@ -23,6 +24,9 @@ import { count, duration, durationOption } from './values.ts'
 
 export interface CopyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags {
   acl: boolean
+  sequence: boolean
+  versions?: string[]
+  maxSteps: number
   verify: boolean
   dryRun?: boolean
   merge?: boolean
@@ -39,6 +43,9 @@ export interface CopyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterF
   restart?: boolean
 }
 
+/** A copy that would take longer than a coffee to advance counters says so first. */
+export const MAX_STEPS = 10_000_000
+
 export function register(command: Command, io: Io): void {
   command
     .argument('<source>', 'host:port[,host:port…]/path')
@@ -54,6 +61,13 @@ export function register(command: Command, io: Io): void {
     .option('--max-delete <n>', 'delete nothing when it would be more than so many', count('--max-delete'))
     .option('--yes', 'do not ask')
     .option('--no-acl', 'leave ACLs out')
+    .option('--no-sequence', 'leave sequence counters as they are')
+    .option(
+      '--max-steps <n>',
+      'advance sequence counters and data versions by so many steps at most, all znodes together',
+      count('--max-steps', 0),
+      MAX_STEPS,
+    )
     .option('--no-verify', 'do not verify afterwards')
     .option('--include-root', 'with / as the target: set its own data and ACL, too')
     .option(
@@ -68,6 +82,7 @@ export function register(command: Command, io: Io): void {
     .option('--restart', 'forget an unfinished run and begin anew')
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
     .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
+  addVersionsOption(command)
   addFilterOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)

@@ -4,7 +4,7 @@ import { parseLocation } from '../locations/parse-location.ts'
 import type { JobResult } from '../tree/events.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
-import { addIgnoreOption, type IgnoreFlags, ignores } from './ignore.ts'
+import { addIgnoreOption, DIGEST_PARTS, type IgnoreFlags, ignores } from './ignore.ts'
 import type { Io } from './io.ts'
 import {
   AUTH_HELP,
@@ -36,7 +36,7 @@ export function register(command: Command, io: Io): void {
       'Prints "DIGEST  PATH" on stdout, the path below the location and "." for the location itself. It detects accidents, not an adversary.',
     )
     .option('--depth <n>', 'also for each directory down to there', count('--depth', 0, 1_000_000), 0)
-  addIgnoreOption(command)
+  addIgnoreOption(command, DIGEST_PARTS)
   addFilterOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)

@@ -2,24 +2,30 @@
 import type { Command } from 'commander'
 import { wrong } from './values.ts'
 
-export type Part = 'acl'
+export type Part = 'acl' | 'sequence' | 'version'
 
 export interface IgnoreFlags {
   ignore?: Part[]
 }
 
-const PARTS: readonly Part[] = ['acl']
+/** A digest has no counters in it. */
+export const DIGEST_PARTS: readonly Part[] = ['acl']
+export const VERIFY_PARTS: readonly Part[] = ['acl', 'sequence', 'version']
 
-export function addIgnoreOption(command: Command): Command {
-  return command.option('--ignore <part>', 'leave a part out: acl (repeatable)', collect)
+export function addIgnoreOption(command: Command, parts: readonly Part[]): Command {
+  return command.option(
+    '--ignore <part>',
+    `leave a part out: ${parts.join(', ')} (repeatable)`,
+    (text: string, before: Part[] | undefined) => collect(parts, text, before),
+  )
 }
 
 export function ignores(flags: IgnoreFlags, part: Part): boolean {
   return flags.ignore?.includes(part) ?? false
 }
 
-function collect(text: string, before: Part[] | undefined): Part[] {
-  const part = PARTS.find((known) => known === text)
-  if (!part) throw wrong('--ignore', text, `is no part that can be left out: ${PARTS.join(', ')}`)
+function collect(parts: readonly Part[], text: string, before: Part[] | undefined): Part[] {
+  const part = parts.find((known) => known === text)
+  if (!part) throw wrong('--ignore', text, `is no part that can be left out: ${parts.join(', ')}`)
   return [...(before ?? []), part]
 }

@@ -7,7 +7,8 @@ import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
-import { addIgnoreOption, type IgnoreFlags, ignores } from './ignore.ts'
+import { addVersionsOption, type CounterFlags, counterOptions } from './counter-options.ts'
+import { addIgnoreOption, type IgnoreFlags, ignores, VERIFY_PARTS } from './ignore.ts'
 import type { Io } from './io.ts'
 import {
   AUTH_HELP,
@@ -31,9 +32,10 @@ import { runJob, type Shell } from './shell.ts'
 import { count, durationOption } from './values.ts'
 import { version } from './version.ts'
 
-interface VerifyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, IgnoreFlags {
+interface VerifyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, IgnoreFlags, CounterFlags {
   fromJournal?: string
   combined?: string
+  strictSequence?: boolean
   rounds: number
   settle: number
 }
@@ -54,9 +56,11 @@ export function register(command: Command, io: Io): void {
       '--combined <file>',
       'a line a znode (- for stdout): = same, * different, + missing in the target, - missing in the source, ! not compared',
     )
+    .option('--strict-sequence', 'a sequence counter that is ahead on the target is a difference, too')
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
     .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
-  addIgnoreOption(command)
+  addIgnoreOption(command, VERIFY_PARTS)
+  addVersionsOption(command)
   addFilterOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)
@@ -157,6 +161,11 @@ async function jobOptions(flags: VerifyFlags) {
     rounds: flags.rounds,
     settleMs: flags.settle,
     combined: flags.combined !== undefined,
+    counters: counterOptions(flags, {
+      sequence: !ignores(flags, 'sequence'),
+      version: !ignores(flags, 'version'),
+      strictSequence: flags.strictSequence === true,
+    }),
     ...pace(flags),
   }
 }

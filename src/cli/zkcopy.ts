@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
-import type { CopyFlags } from './copy.ts'
+import { type CopyFlags, MAX_STEPS } from './copy.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
@@ -100,6 +100,8 @@ function asCopyFlags(flags: ZkcopyFlags): CopyFlags {
   return {
     ...flags,
     acl: true,
+    sequence: true,
+    maxSteps: MAX_STEPS,
     verify: true,
     merge: true,
     delete: !flags.copyOnly,

@@ -1,14 +1,24 @@
 /** The hand that copies: it turns what the march finds into writes, and keeps the sums of what was written. */
-import { type Change, type ChangeOutcome, type Side, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import {
+  type Change,
+  type ChangeOutcome,
+  type Side,
+  type TreeSource,
+  type TreeTarget,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import { sideDigest } from '../tree/compare.ts'
+import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import type { JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import { OPEN_ACL } from '../tree/acl.ts'
-import { newestZxid } from '../tree/znode.ts'
+import { newestZxid, nextSequence } from '../tree/znode.ts'
+import type { CounterGoal, Counters } from './counters.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
+import { goalOf, sequenceGoal } from './goals.ts'
 import type { CopyOptions } from './options.ts'
 import type { Recorder } from './recorder.ts'
 import { isPassing, type Repaired, type Repairer } from './repair.ts'
@@ -25,7 +35,10 @@ export class CopyHand implements MarchHand {
   /** Znodes that changed on the source since the march began. */
   moved = 0
   readonly #target: TreeTarget
+  readonly #source: TreeSource
   readonly #repairer: Repairer
+  readonly #counters: Counters
+  readonly #rules: CounterRules
   readonly #recorder: Recorder
   readonly #extras: Extras | null
   readonly #options: CopyOptions
@@ -34,7 +47,10 @@ export class CopyHand implements MarchHand {
   readonly #rootMade: () => Promise<void>
 
   constructor(setup: {
+    source: TreeSource
     target: TreeTarget
+    counters: Counters
+    rules: CounterRules
     repairer: Repairer
     recorder: Recorder
     extras: Extras | null
@@ -45,7 +61,10 @@ export class CopyHand implements MarchHand {
     /** Called once the root is on the target, before anything below it. */
     rootMade: () => Promise<void>
   }) {
+    this.#source = setup.source
     this.#target = setup.target
+    this.#counters = setup.counters
+    this.#rules = setup.rules
     this.#repairer = setup.repairer
     this.#recorder = setup.recorder
     this.#extras = setup.extras
@@ -81,7 +100,27 @@ export class CopyHand implements MarchHand {
     await this.#second(pairs, decisions, stopped)
     const open = pairs.filter((pair) => stopped.has(pair) && !pair.failed)
     if (open.length > 0) await this.#repair(open)
+    await this.#bringCounters(pairs, decisions)
     if (pairs[0]?.path === '') await this.#rootMade()
+  }
+
+  /** Counters of directories come after their children, whose creation advances them. */
+  async complete(directories: Directory[]): Promise<void> {
+    if (!this.#rules.keepsSequence) return
+    await this.#learnSequences(directories.filter((directory) => directory.sequence === null))
+    const goals: CounterGoal[] = []
+    for (const { path, sequence, children, incomplete } of directories) {
+      // Each child that was made counts already.
+      if (sequence !== null && sequence > children && !incomplete) goals.push({ path, sequence, version: null, data: null })
+    }
+    if (goals.length === 0) return
+    const failed = await this.#counters.bring(goals)
+    for (const directory of directories) {
+      const error = failed.get(directory.path)
+      if (error === undefined) continue
+      directory.incomplete = true
+      this.#report(directory.path, 'target', error)
+    }
   }
 
   unlisted(directory: Directory, side: Side, error: ZnodeError): void {
@@ -96,6 +135,36 @@ export class CopyHand implements MarchHand {
 
   known(path: string): boolean {
     return this.#recorder.known(path)
+  }
+
+  /** Directories that an earlier run has on record: their counters are not, since they may have moved on. */
+  async #learnSequences(directories: Directory[]): Promise<void> {
+    if (directories.length === 0) return
+    const replies = await this.#source.lane(0n).stat(directories.map((directory) => directory.path))
+    for (const [at, directory] of directories.entries()) {
+      const reply = replies[at]
+      directory.sequence = reply === undefined || reply instanceof ZnodeError ? 0 : nextSequence(reply.stat)
+    }
+  }
+
+  async #bringCounters(pairs: MarchPair[], decisions: Decision[]): Promise<void> {
+    const goals: CounterGoal[] = []
+    for (const [at, pair] of pairs.entries()) {
+      if (pair.failed || !this.#isOurs(pair)) continue
+      const decision = decisions[at] as Decision
+      if (pair.below !== null) pair.below.sequence = decision.do === 'keep' ? 0 : sequenceGoal(pair, this.#rules)
+      const goal = goalOf(pair, decision, this.#rules)
+      if (goal !== null) goals.push(goal)
+    }
+    if (goals.length === 0) return
+    const failed = await this.#counters.bring(goals)
+    if (failed.size === 0) return
+    for (const pair of pairs) {
+      const error = failed.get(pair.path)
+      if (error === undefined) continue
+      this.#dropDigest(pair)
+      this.#fail(pair, 'target', error)
+    }
   }
 
   #decide(pair: MarchPair): Decision {

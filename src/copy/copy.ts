@@ -2,12 +2,15 @@
 import { type Run, type RunInfo } from '../journal/index.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobResult, Status } from '../tree/events.ts'
+import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
 import { Directory } from '../tree/directory.ts'
 import { march, type MarchOptions, type MarchStart } from '../tree/march.ts'
 import { Pace, pause } from '../tree/windows.ts'
 import type { Tally, TallyOptions } from '../verify/tally.ts'
+import { aheadNote } from '../verify/verify.ts'
 import { inheritHashes, lookBeforeSecondCopy } from './again.ts'
 import { begin, type Beginning, type CopyJob, isKnown } from './begin.ts'
+import { Counters } from './counters.ts'
 import { CopyHand, leavesRoot } from './copy-hand.ts'
 import { Extras } from './extras.ts'
 import { PlanHand } from './plan-hand.ts'
@@ -27,12 +30,14 @@ class Copy {
   readonly #job: CopyJob
   readonly #context: JobContext
   readonly #march: MarchOptions
+  readonly #rules: CounterRules
   #quietBefore: string | null = null
 
   constructor(job: CopyJob, context: JobContext) {
     this.#job = job
     this.#context = context
     const { options } = job
+    this.#rules = counterRules(options.counters)
     this.#march = {
       acl: options.acl,
       targetOnlyData: false,
@@ -110,8 +115,12 @@ class Copy {
     if (!beginning.targetExists) counts.created += await target.createAncestors()
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
+      const counters = new Counters(target, options.maxSteps, this.#context)
       const hand = new CopyHand({
+        source,
         target,
+        counters,
+        rules: this.#rules,
         repairer: new Repairer(source, target, options),
         recorder: new Recorder(run, beginning.resumed, target, this.#context),
         extras: beginning.resumed ? null : extras,
@@ -133,7 +142,7 @@ class Copy {
       counts.phaseBytes = 0
       counts.phaseTotal = counts.read
       const proof = await prove(
-        source, target, run, options, marchOptions, this.#tallyOptions(beginning.since), this.#context,
+        source, target, run, options, counters, marchOptions, this.#tallyOptions(beginning.since), this.#context,
       )
       if (!proof.whole) return this.#interrupted(proof.tally.moved)
       return await this.#conclude(run, beginning, proof.tally, hand.unequal)
@@ -166,7 +175,7 @@ class Copy {
   async #collectExtras(extras: Extras): Promise<void> {
     const { source, target, options } = this.#job
     const context = { ...this.#context, counts: { ...this.#context.counts }, emit: () => {} }
-    const hand = new PlanHand(options, context, extras, leavesRoot(target, options))
+    const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options))
     await march(source, target, hand, { ...this.#march, descendTargetOnly: true, data: false }, { from: 'root', target: true })
     this.#context.counts.failed += context.counts.failed - this.#context.counts.failed
   }
@@ -196,7 +205,7 @@ class Copy {
     emit({ type: 'phase', phase: 'plan' })
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
-      const hand = new PlanHand(options, this.#context, extras, leavesRoot(target, options))
+      const hand = new PlanHand(options, this.#rules, this.#context, extras, leavesRoot(target, options))
       const whole = await march(source, target, hand, this.#march, { from: 'root', target: beginning.targetExists })
       if (!whole) return this.#interrupted(0)
       if (extras !== null) {
@@ -249,6 +258,7 @@ class Copy {
     if (tally.found > 0) return result('different', `${tally.found} znodes differ${tally.moved > 0 ? '; the source is still changing' : ''}${unequal > 0 ? '; persistent znodes stand where the source has ephemerals' : ''}.`)
     if (!quiet) return result('different', MOVED)
     if (tally.extras > 0) this.#context.emit({ type: 'note', message: `${tally.extras} znodes that are only on the target were left there (--merge).` })
+    if (tally.ahead > 0) this.#context.emit({ type: 'note', message: aheadNote(tally.ahead) })
     if (tally.kept > 0) this.#context.emit({ type: 'note', message: `${tally.kept} znodes were left as they are on the target (--keep-existing).` })
     return result('done', '')
   }
@@ -294,6 +304,7 @@ class Copy {
       allowExtras: options.merge && !options.deleteExtras,
       allowChanged: options.keepExisting,
       skipRoot: leavesRoot(target, options),
+      counters: this.#rules,
       combined: false,
       nameEphemerals: false,
       countRead: false,

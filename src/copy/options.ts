@@ -1,3 +1,4 @@
+import type { CounterOptions } from '../tree/counter-rules.ts'
 import type { Filter } from '../tree/filter.ts'
 
 export interface CopyOptions {
@@ -17,6 +18,10 @@ export interface CopyOptions {
   maxDelete: number | null
   confirmDelete: (count: number) => Promise<boolean>
   filter: Filter
+  /** Keep sequence counters, and data versions that are counters. */
+  counters: CounterOptions
+  /** Steps by which all counters together may be advanced. */
+  maxSteps: number
   /** How often what differs after the copy is copied and compared again. */
   rounds: number
   settleMs: number
@@ -37,5 +42,7 @@ export function outcomeOptions(options: CopyOptions): Record<string, unknown> {
     exclude: [...options.filter.exclude],
     keepExisting: options.keepExisting,
     includeRoot: options.includeRoot,
+    sequence: options.counters.sequence,
+    versions: [...options.counters.versions],
   }
 }

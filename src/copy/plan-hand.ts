@@ -1,10 +1,14 @@
 /** The hand of a dry run: it says what a copy would do, and does nothing. */
 import type { Side, ZnodeError } from '../tree/contracts.ts'
+import type { CounterRules } from '../tree/counter-rules.ts'
 import type { Directory } from '../tree/directory.ts'
 import type { JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
-import { decide } from './decide.ts'
+import { isEphemeral } from '../tree/pairs.ts'
+import { nextSequence } from '../tree/znode.ts'
+import { type Decision, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
+import { goalOf, sequenceGoal } from './goals.ts'
 import type { CopyOptions } from './options.ts'
 
 export class PlanHand implements MarchHand {
@@ -12,12 +16,14 @@ export class PlanHand implements MarchHand {
   unequal = 0
   extrasLeft = 0
   readonly #options: CopyOptions
+  readonly #rules: CounterRules
   readonly #context: JobContext
   readonly #extras: Extras | null
   readonly #leavesRoot: boolean
 
-  constructor(options: CopyOptions, context: JobContext, extras: Extras | null, leavesRoot: boolean) {
+  constructor(options: CopyOptions, rules: CounterRules, context: JobContext, extras: Extras | null, leavesRoot: boolean) {
     this.#options = options
+    this.#rules = rules
     this.#context = context
     this.#extras = extras
     this.#leavesRoot = leavesRoot
@@ -32,6 +38,10 @@ export class PlanHand implements MarchHand {
   }
 
   settled(advances: Advance[]): void {
+    for (const { directory, done } of advances) {
+      const { path, sequence, children } = directory
+      if (done && sequence !== null && sequence > children) this.#planSteps(path, sequence - children)
+    }
     this.#context.counts.directories += advances.filter((advance) => advance.done).length
     this.#extras?.keepExcluded(advances)
   }
@@ -47,6 +57,7 @@ export class PlanHand implements MarchHand {
     const { path } = pair
     if (path === '' && this.#leavesRoot) return
     const decision = decide(pair, this.#options)
+    this.#planCounters(pair, decision)
     switch (decision.do) {
       case 'nothing':
       case 'keep':
@@ -77,6 +88,29 @@ export class PlanHand implements MarchHand {
       case 'fail':
         return this.#fail(path, decision.side, decision.error.code, decision.error.message)
     }
+  }
+
+  /** Of a directory that the target lacks the children count, one step each: known when all were seen. */
+  #planCounters(pair: MarchPair, decision: Decision): void {
+    const { source, target, below, part } = pair
+    if (source === null || isEphemeral(source.stat)) return
+    if (part !== null) part.counted++
+    const there = target === null ? 0 : nextSequence(target.stat)
+    if (below !== null) below.sequence = target === null ? sequenceGoal(pair, this.#rules) : 0
+    if (source.stat.numChildren > 0 && target !== null && sequenceGoal(pair, this.#rules) > 0) {
+      // What its new children will add is not known yet: at most so many.
+      this.#planSteps(pair.path, nextSequence(source.stat) - Math.max(there, source.stat.numChildren))
+    }
+    const goal = goalOf(pair, decision, this.#rules)
+    if (goal === null) return
+    const version = goal.version === null ? 0 : goal.version - (target?.stat.version ?? 0)
+    this.#planSteps(pair.path, (goal.sequence === null ? 0 : goal.sequence - there) + version)
+  }
+
+  #planSteps(path: string, steps: number): void {
+    if (steps <= 0) return
+    this.#context.counts.steps += steps
+    this.#context.emit({ type: 'plan', path, action: 'advance', bytes: 0, steps })
   }
 
   #fail(path: string, side: Side, code: string, message: string): void {

@@ -3,13 +3,16 @@ import type { Run } from '../journal/index.ts'
 import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import type { JobContext } from '../tree/events.ts'
 import { march, type MarchOptions } from '../tree/march.ts'
+import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import { parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
 import type { CopyOptions } from './options.ts'
-import { Repairer } from './repair.ts'
+import type { CounterGoal, Counters } from './counters.ts'
+import { goalOf, sequenceGoal } from './goals.ts'
+import { type Repaired, Repairer } from './repair.ts'
 
 export interface Proof {
   tally: Tally
@@ -22,6 +25,7 @@ export async function prove(
   target: TreeTarget,
   run: Run | null,
   options: CopyOptions,
+  counters: Counters,
   marchOptions: MarchOptions,
   tallyOptions: TallyOptions,
   context: JobContext,
@@ -47,6 +51,7 @@ export async function prove(
     })
   tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
   const whole = await march(source, target, tally, marchOptions, { from: 'root', target: true })
+  const rules = tallyOptions.counters
   const repairer = new Repairer(source, target, options)
   for (let round = 0; whole && round < options.rounds && tally.differences.length > 0 && !signal.aborted; round++) {
     if (tally.overflow > 0) break
@@ -61,10 +66,24 @@ export async function prove(
       if (result === 'updated') counts.updated++
       if (result === 'created' || result === 'updated') counts.bytesWritten += pair.source?.data?.length ?? 0
     }
+    await bringCounters(repaired.values(), counters, rules)
     emit({ type: 'phase', phase: 'verify' })
     await lookAgain(source, target, tally, marchOptions)
   }
   return { tally, whole: whole && !signal.aborted }
+}
+
+/** After everything was made: a counter that was brought up before its last child would overshoot. */
+async function bringCounters(repaired: Iterable<Repaired>, counters: Counters, rules: CounterRules): Promise<void> {
+  const goals: CounterGoal[] = []
+  for (const { pair, decision, result } of repaired) {
+    if (result === 'failed') continue
+    const goal = goalOf(pair, decision, rules) ?? { path: pair.path, sequence: null, version: null, data: null }
+    const sequence = sequenceGoal(pair, rules)
+    if (sequence > 0 && pair.source?.stat.ephemeralOwner === 0n) goals.push({ ...goal, sequence })
+    else if (goal.version !== null) goals.push(goal)
+  }
+  if (goals.length > 0) await counters.bring(goals)
 }
 
 /** A directory's hash on record follows a change by one subtraction and one addition. */

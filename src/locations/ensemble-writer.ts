@@ -2,7 +2,8 @@
  * Writes through one session, in order. Changes that wait share multis bounded by bytes and count, several in flight:
  * the session is first in, first out, so a parent's create and its children's may be under way together.
  */
-import { type Change, type ChangeOutcome, ZnodeError } from '../tree/contracts.ts'
+import { OPEN_ACL } from '../tree/acl.ts'
+import type { Change, ChangeOutcome } from '../tree/contracts.ts'
 import { absolutePath } from '../tree/path.ts'
 import { MultiError, type MultiOp, type Operation, operations, ZooKeeperError } from '../zookeeper/index.ts'
 import { rawAcl } from './acl-cache.ts'
@@ -72,7 +73,7 @@ export class EnsembleWriter {
       for (const [at, change] of changes.entries()) {
         const bytes = sizeOf(change)
         // setACL cannot be part of a multi, and what fills a batch goes alone.
-        const single = alone || change.kind === 'setAcl' || bytes > BATCH_BYTES
+        const single = change.kind === 'setAcl' || (MANY[change.kind] === undefined && (alone || bytes > BATCH_BYTES))
         this.#queue.push({ change, bytes, alone: single, call, at })
       }
       this.#schedule()
@@ -128,7 +129,13 @@ export class EnsembleWriter {
   async #send(batch: Item[]): Promise<void> {
     const first = batch[0] as Item
     if (first.alone) return this.#sendEach(batch, first.change.kind)
-    const ops = batch.map((item) => this.#multiOp(item.change))
+    const ops: MultiOp[] = []
+    /** Where each change's operations begin: one change may be many. */
+    const starts: number[] = []
+    for (const { change } of batch) {
+      starts.push(ops.length)
+      this.#addOps(change, ops)
+    }
     const [reply] = await this.#session.send(operations.multi, [ops])
     if (reply === undefined) throw new Error('a multi without an outcome')
     if (!(reply instanceof ZooKeeperError)) {
@@ -137,7 +144,10 @@ export class EnsembleWriter {
       return
     }
     for (const [index, { call, at }] of batch.entries()) {
-      const culprit = reply instanceof MultiError && reply.index === index
+      const culprit =
+        reply instanceof MultiError &&
+        reply.index >= (starts[index] as number) &&
+        reply.index < (starts[index + 1] ?? ops.length)
       call.settle(at, culprit ? this.#failures.ofZnode(reply) : this.#others(reply))
     }
   }
@@ -163,17 +173,32 @@ export class EnsembleWriter {
     }
   }
 
-  #multiOp(change: Change): MultiOp {
+  #addOps(change: Change, ops: MultiOp[]): void {
     const path = absolutePath(this.#root, change.path)
     switch (change.kind) {
       case 'create':
-        return { op: 'create', path, data: change.data, acl: rawAcl(change.acl) }
+        ops.push({ op: 'create', path, data: change.data, acl: rawAcl(change.acl) })
+        return
       case 'setData':
-        return { op: 'setData', path, data: change.data, version: change.version }
+        ops.push({ op: 'setData', path, data: change.data, version: change.version })
+        return
       case 'delete':
-        return { op: 'delete', path, version: change.version }
+        ops.push({ op: 'delete', path, version: change.version })
+        return
+      case 'advance': {
+        const child = absolutePath(path, STEP_NAME)
+        for (let step = 0; step < change.steps; step++) {
+          ops.push({ op: 'create', path: child, data: null, acl: STEP_ACL }, { op: 'delete', path: child, version: -1 })
+        }
+        return
+      }
+      case 'touch':
+        for (let step = 0; step < change.times; step++) {
+          ops.push({ op: 'setData', path, data: change.data, version: change.version + step })
+        }
+        return
       case 'setAcl':
-        throw new ZnodeError('BADARGUMENTS', 'setACL cannot be part of a multi')
+        throw new Error('setACL cannot be part of a multi')
     }
   }
 
@@ -199,12 +224,23 @@ function requestOf(change: Change, path: string): unknown {
       return { path, acl: rawAcl(change.acl), aversion: change.aversion }
     case 'delete':
       return { path, version: change.version }
+    case 'advance':
+    case 'touch':
+      throw new Error(`${change.kind} is always part of a multi`)
   }
 }
 
+/** Changes that are many operations: never sent but in a multi. */
+const MANY: Partial<Record<Change['kind'], true>> = { advance: true, touch: true }
+/** Made and removed within one multi, so nobody ever sees it. */
+const STEP_NAME = 'zkferry-step-of-the-sequence-counter'
+const STEP_ACL = rawAcl(OPEN_ACL)
+
 function sizeOf(change: Change): number {
+  // A path's characters can be three bytes each.
+  if (change.kind === 'advance') return change.steps * 2 * (CHANGE_OVERHEAD + STEP_NAME.length + change.path.length * 3)
+  if (change.kind === 'touch') return change.times * (CHANGE_OVERHEAD + change.path.length * 3 + (change.data?.length ?? 0))
   const data = change.kind === 'create' || change.kind === 'setData' ? (change.data?.length ?? 0) : 0
   const acl = change.kind === 'create' ? change.acl.canonical.length : 0
-  // A path's characters can be three bytes each.
   return CHANGE_OVERHEAD + change.path.length * 3 + data + acl
 }

@@ -116,9 +116,8 @@ export class HumanPrinter implements Printer {
     total.znodes++
     total.bytes += event.bytes
     this.#plan.set(event.action, total)
-    this.#data(
-      `${event.action.padEnd(7)}  ${formatBytes(event.bytes).padStart(7)}  ${escapePath(event.path)}`,
-    )
+    const size = event.steps === undefined ? formatBytes(event.bytes) : `+${formatCount(event.steps)}`
+    this.#data(`${event.action.padEnd(7)}  ${size.padStart(7)}  ${escapePath(event.path)}`)
   }
 
   #skip(event: Extract<JobEvent, { type: 'skipped' }>): void {

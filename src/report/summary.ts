@@ -17,6 +17,8 @@ export interface Summary {
     skipped: number
     failed: number
   }
+  /** By which sequence counters and data versions were advanced, all together. */
+  steps: number
   bytes: { read: number; written: number }
   directories: number
   digest: { source: string | null; target: string | null }
@@ -47,6 +49,7 @@ export function summarise(result: JobResult, ending: Ending): Summary {
     exitCode: ending.exitCode,
     ...(ending.exitCode === 0 ? {} : { message: result.message }),
     znodes: znodeCounts(counts),
+    steps: counts.steps,
     bytes: { read: counts.bytesRead, written: counts.bytesWritten },
     directories: counts.directories,
     digest: result.digest,

@@ -28,8 +28,9 @@ export function ticket(summary: Summary, extras: TicketExtras): string[] {
   if (target === null) rows.push(['location', escapeText(source)])
   else rows.push(['from', escapeText(source)], ['to', escapeText(target)])
   if (extras.plan.size > 0) rows.push(['would', planned(extras.plan)])
-  rows.push(['znodes', znodes(summary, extras.skipped)])
-  rows.push(['bytes', bytes(summary)])
+  rows.push(['znodes', znodes(summary, extras)])
+  if (summary.bytes.read > 0) rows.push(['bytes', bytes(summary, extras)])
+  if (summary.steps > 0) rows.push(['counters', `advanced by ${plural(summary.steps, 'step')}`])
   for (const [reason, count] of extras.skipped)
     rows.push(['skipped', `${plural(count, 'znode')} (${escapeText(reason)})`])
   rows.push(...digests(summary, target !== null))
@@ -53,22 +54,22 @@ function planned(plan: Plan): string {
   return `${parts.join(', ')}; nothing was written`
 }
 
-function znodes(summary: Summary, reasons: ReadonlyMap<string, number>): string {
+function znodes(summary: Summary, { skipped, plan }: TicketExtras): string {
   const { read, ...done } = summary.znodes
-  // Those that are listed by reason need not be counted twice.
-  const parts = Object.entries(done).filter(
-    ([what, count]) => count > 0 && !(what === 'skipped' && reasons.size > 0),
-  )
+  const hidden = new Set<string>()
+  // Those that are listed by reason need not be counted twice; what a dry run would do is not done.
+  if (skipped.size > 0) hidden.add('skipped')
+  if (plan.size > 0) for (const what of ['created', 'updated', 'deleted']) hidden.add(what)
+  const parts = Object.entries(done).filter(([what, count]) => count > 0 && !hidden.has(what))
   return [`${formatCount(read)} read`, ...parts.map(([what, count]) => `${formatCount(count)} ${what}`)].join(
     ', ',
   )
 }
 
-function bytes(summary: Summary): string {
+function bytes(summary: Summary, { plan }: TicketExtras): string {
   const { read, written } = summary.bytes
-  return written > 0
-    ? `${formatBytes(read)} read, ${formatBytes(written)} written`
-    : `${formatBytes(read)} read`
+  const wrote = written > 0 && plan.size === 0 ? `, ${formatBytes(written)} written` : ''
+  return `${formatBytes(read)} read${wrote}`
 }
 
 function digests(summary: Summary, two: boolean): [string, string][] {

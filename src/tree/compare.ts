@@ -2,6 +2,7 @@
 import type { DifferenceKind } from './events.ts'
 import { isEphemeral, type Pair, sameAcls, sameData } from './pairs.ts'
 import { ZnodeError, type Side } from './contracts.ts'
+import { type CounterRules, NO_COUNTERS } from './counter-rules.ts'
 import { znodeDigest } from './digest.ts'
 
 /**
@@ -19,7 +20,7 @@ const SAME: Comparison = { is: 'same' }
 const EPHEMERAL: Comparison = { is: 'ephemeral' }
 const NOTHING: Comparison = { is: 'nothing' }
 
-export function compare(pair: Pair): Comparison {
+export function compare(pair: Pair, counters: CounterRules = NO_COUNTERS): Comparison {
   if (pair.sourceError !== null) return { is: 'unknown', side: 'source', error: pair.sourceError }
   if (pair.targetError !== null) return { is: 'unknown', side: 'target', error: pair.targetError }
   const { source, target } = pair
@@ -37,10 +38,14 @@ export function compare(pair: Pair): Comparison {
   if (target.acl?.masked) return { is: 'unknown', side: 'target', error: maskedError() }
   const data = sameData(source, target)
   const acl = sameAcls(source, target)
-  if (data && acl) return SAME
+  const sequence = !counters.sequence(source, target)
+  const version = !counters.version(pair.path, source, target)
+  if (data && acl && !sequence && !version) return SAME
   const what: DifferenceKind[] = []
   if (!data) what.push('data')
   if (!acl) what.push('acl')
+  if (sequence) what.push('sequence')
+  if (version) what.push('version')
   return { is: 'different', what }
 }
 

@@ -88,6 +88,10 @@ export type Change =
   | { kind: 'setData'; path: string; data: Data; version: number }
   | { kind: 'setAcl'; path: string; acl: AclList; aversion: number }
   | { kind: 'delete'; path: string; version: number }
+  /** Moves the sequence counter on: a child is made and removed, so often, and never seen by anyone. */
+  | { kind: 'advance'; path: string; steps: number }
+  /** Raises the data version: the same data are set, so often, from `version` on. */
+  | { kind: 'touch'; path: string; data: Data; version: number; times: number }
 
 /**
  * `done`: acknowledged. A `ZnodeError`: refused, nothing was changed.

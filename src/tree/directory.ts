@@ -35,6 +35,8 @@ export class Directory {
   children: number
   /** Something below could not be read or written: the journal must not call it done. */
   incomplete = false
+  /** The number that its next sequential child shall get; 0 when nothing has to be done for it, `null` when not known. */
+  sequence: number | null = null
   /** It could not be made on the target, so nothing below can be. */
   lost = false
   unmade: Znode | null

@@ -25,7 +25,7 @@ export type JobEvent =
   /** Something that a DBA should know and that is no problem. */
   | { type: 'note'; message: string }
   /** A dry run's line: what would be done to a path. */
-  | { type: 'plan'; path: string; action: 'create' | 'update' | 'set-acl' | 'delete'; bytes: number }
+  | { type: 'plan'; path: string; action: 'create' | 'update' | 'set-acl' | 'delete' | 'advance'; bytes: number; steps?: number }
   /** `verify --combined`: a mark for every znode. */
   | { type: 'combined'; path: string; mark: '=' | '*' | '+' | '-' | '!' }
   /** `digest`: a directory's, or the root's. */
@@ -40,6 +40,8 @@ export interface Counts {
   updated: number
   unchanged: number
   deleted: number
+  /** Steps by which sequence counters and data versions were advanced. */
+  steps: number
   skipped: number
   failed: number
   bytesRead: number
@@ -54,7 +56,7 @@ export interface Counts {
 
 export function newCounts(): Counts {
   return {
-    read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, skipped: 0, failed: 0,
+    read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, steps: 0, skipped: 0, failed: 0,
     bytesRead: 0, bytesWritten: 0, directories: 0, differences: 0,
     phaseDone: 0, phaseBytes: 0, phaseTotal: null,
   }

@@ -52,6 +52,8 @@ export interface MarchHand {
   unlisted(directory: Directory, side: Side, error: ZnodeError): void
   /** Called after each group, with the directories that got further. */
   settled?(advances: Advance[], discovered: Directory[]): void
+  /** Called when all children of these directories are settled, before that goes on record. */
+  complete?(directories: Directory[]): Promise<void>
   /** A directory that an earlier run has on record needs no second visit. */
   known?(path: string): boolean
 }
@@ -176,7 +178,7 @@ class March {
       await this.#lookAgain(pairs, lanes)
       await this.#act(pairs, discovered)
     })
-    this.#settle(parts, discovered)
+    await this.#settle(parts, discovered)
   }
 
   async #list(directories: Directory[], side: Side, lanes: Lanes): Promise<void> {
@@ -244,22 +246,19 @@ class March {
   }
 
   async #act(pairs: MarchPair[], discovered: Directory[]): Promise<void> {
-    for (const pair of pairs) pair.descend = this.#hasChildren(pair)
+    for (const pair of pairs) {
+      pair.descend = this.#hasChildren(pair)
+      if (pair.descend) pair.below = directoryOf(pair)
+    }
     const acted = this.#hand.pairs(pairs)
-    // The stack is last in, first out: pushed backwards, directories are walked in the order of their names.
     const found: Directory[] = []
     for (const pair of pairs) {
-      if (!pair.descend || this.#hand.known?.(pair.path)) continue
-      const expected = Math.max(pair.source?.stat.numChildren ?? 0, pair.target?.stat.numChildren ?? 0)
-      pair.below = new Directory(pair.path, pair.directory, {
-        inSource: (pair.source?.stat.numChildren ?? 0) > 0,
-        inTarget: (pair.target?.stat.numChildren ?? 0) > 0,
-        expected,
-        unmade: pair.counted || pair.target !== null ? null : pair.source,
-      })
-      found.push(pair.below)
+      if (pair.below === null) continue
+      if (pair.descend && !this.#hand.known?.(pair.path)) found.push(pair.below)
+      else pair.below = null
     }
     discovered.push(...found)
+    // The stack is last in, first out: pushed backwards, directories are walked in the order of their names.
     this.#stack.push(...found.reverse())
     await acted
   }
@@ -270,14 +269,30 @@ class March {
     return pair.source !== null || (this.#options.descendTargetOnly && pair.sourceError === null)
   }
 
-  #settle(parts: Part[], discovered: Directory[]): void {
-    const advances: Advance[] = []
+  async #settle(parts: Part[], discovered: Directory[]): Promise<void> {
+    let advances: Advance[] = []
     for (const part of parts) {
       const advance = part.directory.settle(part)
       if (advance !== null) advances.push(advance)
     }
+    const finished = advances.filter((advance) => advance.done).map((advance) => advance.directory)
+    if (finished.length > 0 && this.#hand.complete !== undefined) {
+      await this.#hand.complete(finished)
+      advances = advances.filter((advance) => !advance.directory.incomplete)
+    }
     if (advances.length > 0 || discovered.length > 0) this.#hand.settled?.(advances, discovered)
   }
+}
+
+function directoryOf(pair: MarchPair): Directory {
+  const inSource = pair.source?.stat.numChildren ?? 0
+  const inTarget = pair.target?.stat.numChildren ?? 0
+  return new Directory(pair.path, pair.directory, {
+    inSource: inSource > 0,
+    inTarget: inTarget > 0,
+    expected: Math.max(inSource, inTarget),
+    unmade: pair.counted || pair.target !== null ? null : pair.source,
+  })
 }
 
 export function newPair(

@@ -31,7 +31,7 @@ export async function lookAgain(source: TreeSource, target: TreeSource, tally: T
 }
 
 function settle(pair: Parameters<typeof compare>[0], old: Difference, tally: Tally): void {
-  const comparison = compare(pair)
+  const comparison = compare(pair, tally.counters)
   if (comparison.is === 'unknown') {
     tally.differences.push(old)
     return

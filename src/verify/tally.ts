@@ -4,13 +4,14 @@
  */
 import type { Side, ZnodeError } from '../tree/contracts.ts'
 import { type Comparison, compare, pairDigests } from '../tree/compare.ts'
+import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import type { DifferenceKind, JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import type { Pair } from '../tree/pairs.ts'
 import { parentPath } from '../tree/path.ts'
-import { newestZxid } from '../tree/znode.ts'
+import { newestZxid, nextSequence } from '../tree/znode.ts'
 
 /** Differences that are kept for another look; beyond it they are reported as found. */
 const MOST_KEPT = 100_000
@@ -32,6 +33,7 @@ export interface TallyOptions {
   allowChanged: boolean
   /** Leave the root itself out (`/` as a copy's target). */
   skipRoot: boolean
+  counters: CounterRules
   /** Emit a mark for every znode. */
   combined: boolean
   /** Count ephemerals as skipped and name them. A copy has done so already. */
@@ -41,6 +43,11 @@ export interface TallyOptions {
 }
 
 export class Tally implements MarchHand {
+  /** For a second look. */
+  get counters(): CounterRules {
+    return this.#options.counters
+  }
+
   readonly differences: Difference[] = []
   readonly sourceSum = new DigestSum()
   readonly targetSum = new DigestSum()
@@ -52,6 +59,8 @@ export class Tally implements MarchHand {
   extras = 0
   kept = 0
   moved = 0
+  /** Sequence counters of the target that are ahead of the source's. */
+  ahead = 0
   /** Persistent znodes seen on the source, and on the target. */
   znodes = 0
   /** The newest zxid on the target among what was seen. */
@@ -90,7 +99,7 @@ export class Tally implements MarchHand {
 
   #one(pair: MarchPair): void {
     const { counts, emit } = this.#context
-    const comparison = this.#allow(compare(pair))
+    const comparison = this.#allow(compare(pair, this.#options.counters))
     this.#count(pair)
     this.onTarget?.(pair)
     if (comparison.is === 'unknown') {
@@ -124,7 +133,7 @@ export class Tally implements MarchHand {
       this.extras++
       return { is: 'nothing' }
     }
-    if (this.#options.allowChanged && (what[0] === 'data' || what[0] === 'acl')) {
+    if (this.#options.allowChanged && !what.some((kind) => kind.startsWith('missing') || kind === 'ephemeral')) {
       this.kept++
       return { is: 'nothing' }
     }
@@ -144,6 +153,9 @@ export class Tally implements MarchHand {
       if (newestZxid(source.stat) > this.#options.since) this.moved++
     }
     counts.phaseDone++
+    if (source !== null && target !== null && this.#options.counters.keepsSequence) {
+      if (nextSequence(target.stat) > nextSequence(source.stat)) this.ahead++
+    }
     if (target !== null) {
       const newest = newestZxid(target.stat)
       if (newest > this.newestTarget) this.newestTarget = newest

@@ -2,6 +2,7 @@
 import type { TreeSource } from '../tree/contracts.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobResult } from '../tree/events.ts'
+import { type CounterOptions, counterRules } from '../tree/counter-rules.ts'
 import type { Filter } from '../tree/filter.ts'
 import { march, type MarchOptions } from '../tree/march.ts'
 import { Pace, pause } from '../tree/windows.ts'
@@ -20,6 +21,7 @@ export interface VerifyOptions {
   byteRate: number | null
   /** Emit a mark for every znode. */
   combined: boolean
+  counters: CounterOptions
 }
 
 /** @throws UsageProblem when the source root does not exist; LocationProblem when a side gives up. */
@@ -36,7 +38,7 @@ export async function verify(
   const targetRoot = await target.identity()
   await target.position()
   const tally = new Tally(
-    { since: start, allowExtras: false, allowChanged: false, skipRoot: false, combined: options.combined, nameEphemerals: true, countRead: true },
+    { since: start, allowExtras: false, allowChanged: false, skipRoot: false, counters: counterRules(options.counters), combined: options.combined, nameEphemerals: true, countRead: true },
     context,
   )
   const marchOptions = verifyMarch(options, signal)
@@ -50,6 +52,7 @@ export async function verify(
   }
   for (const difference of tally.differences) report(difference, options.combined, context)
   const end = await source.position()
+  if (tally.ahead > 0) emit({ type: 'note', message: aheadNote(tally.ahead) })
   return conclude(tally, consistencyOf(tally, first, start === end), context)
 }
 
@@ -67,6 +70,10 @@ export function verifyMarch(
     descendTargetOnly: true,
     signal,
   }
+}
+
+export function aheadNote(ahead: number): string {
+  return `${ahead} sequence counters are ahead on the target, which is normal after a cutover and cannot be undone.`
 }
 
 /** A second look helps only when all differences are at hand. */

@@ -7,6 +7,7 @@ export function exampleSummary(changes: Partial<Summary> = {}): Summary {
     status: 'done',
     exitCode: 0,
     znodes: { read: 20_021, created: 20_021, updated: 0, unchanged: 0, deleted: 0, skipped: 3, failed: 0 },
+    steps: 0,
     bytes: { read: 6_000_000, written: 6_000_000 },
     directories: 12,
     digest: { source: 'ab'.repeat(32), target: 'ab'.repeat(32) },

@@ -82,8 +82,13 @@ test('a dry run ends with totals, and says that nothing was written', () => {
   human.event({ type: 'plan', path: 'a', action: 'create', bytes: 1000 })
   human.event({ type: 'plan', path: 'b', action: 'create', bytes: 2000 })
   human.event({ type: 'plan', path: 'c', action: 'delete', bytes: 0 })
-  human.finish(exampleSummary({ runId: null, journal: null }), null)
+  human.finish(
+    exampleSummary({ runId: null, journal: null, znodes: { ...exampleSummary().znodes, skipped: 0 } }),
+    null,
+  )
   expect(stderr.text).toContain('create 2 znodes (3.0 kB), delete 1 znode (0 B); nothing was written')
+  expect(stderr.text).toMatch(/znodes +20,021 read$/m)
+  expect(stderr.text).toMatch(/bytes +6.0 MB read$/m)
 })
 
 test('a refusal before anything began is its sentence alone', () => {

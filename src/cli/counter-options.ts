@@ -1,0 +1,23 @@
+/** Flags about counters: sequence counters, and data versions that are counters. */
+import type { Command } from 'commander'
+import type { CounterOptions } from '../tree/counter-rules.ts'
+import { glob } from './values.ts'
+
+export interface CounterFlags {
+  versions?: string[]
+}
+
+export function addVersionsOption(command: Command): Command {
+  return command.option(
+    '--versions <glob>',
+    'data versions to keep besides those of znodes with empty data, which are counters (repeatable)',
+    glob('--versions'),
+  )
+}
+
+export function counterOptions(
+  flags: CounterFlags,
+  parts: { sequence: boolean; version: boolean; strictSequence: boolean },
+): CounterOptions {
+  return { ...parts, versions: flags.versions ?? [] }
+}

@@ -1,0 +1,33 @@
+/** Which counters of a znode a copy has to bring up. */
+import type { CounterRules } from '../tree/counter-rules.ts'
+import { isEphemeral, type Pair } from '../tree/pairs.ts'
+import { nextSequence } from '../tree/znode.ts'
+import type { CounterGoal } from './counters.ts'
+import type { Decision } from './decide.ts'
+
+/** What can be done as soon as the znode itself is there: everything, unless children are still to come. */
+export function goalOf(pair: Pair, decision: Decision, rules: CounterRules): CounterGoal | null {
+  const { path, source } = pair
+  if (source === null || isEphemeral(source.stat) || !KEPT.has(decision.do)) return null
+  const sequence = source.stat.numChildren === 0 ? sequenceGoal(pair, rules) : 0
+  const version = versionGoal(pair, decision, rules)
+  if (sequence === 0 && version === null) return null
+  return { path, sequence: sequence === 0 ? null : sequence, version, data: source.data }
+}
+
+/** The number that the next sequential child shall get, or 0 when nothing has to be done. */
+export function sequenceGoal({ source, target }: Pair, rules: CounterRules): number {
+  if (!rules.keepsSequence || source === null) return 0
+  const wanted = nextSequence(source.stat)
+  return target !== null && nextSequence(target.stat) >= wanted ? 0 : wanted
+}
+
+function versionGoal({ path, source, target }: Pair, decision: Decision, rules: CounterRules): number | null {
+  if (source === null || !rules.keepsVersion(path, source)) return null
+  const wanted = source.stat.version
+  const before = target === null ? 0 : target.stat.version
+  const there = decision.do === 'update' && decision.data !== null ? before + 1 : before
+  return there >= wanted ? null : wanted
+}
+
+const KEPT = new Set<Decision['do']>(['nothing', 'create', 'update'])

@@ -1,0 +1,51 @@
+/**
+ * Counters: the sequence counter of every znode, and the data version of those whose version is a counter.
+ * They only grow, so a target's that is behind can be repaired, and one that is ahead cannot: that is normal after a
+ * cutover, and no difference unless the user says so.
+ */
+import picomatch from 'picomatch'
+import { nextSequence, type Znode } from './znode.ts'
+
+export interface CounterRules {
+  /** False: the target's is behind, or ahead where that counts. */
+  sequence(source: Znode, target: Znode): boolean
+  version(path: string, source: Znode, target: Znode): boolean
+  /** Whether this znode's data version is a counter that is kept. */
+  keepsVersion(path: string, source: Znode): boolean
+  readonly keepsSequence: boolean
+}
+
+export const NO_COUNTERS: CounterRules = {
+  sequence: () => true,
+  version: () => true,
+  keepsVersion: () => false,
+  keepsSequence: false,
+}
+
+export interface CounterOptions {
+  sequence: boolean
+  /** A target's sequence counter that is ahead is a difference. */
+  strictSequence: boolean
+  /** Compare and keep data versions at all. */
+  version: boolean
+  /** Znodes whose version is kept besides those with empty data. */
+  versions: readonly string[]
+}
+
+export function counterRules(options: CounterOptions): CounterRules {
+  const named = options.versions.map((glob) => picomatch(glob, { dot: true }))
+  // Empty data with a version above 0 is the mark of a counter, such as Kafka's /brokers/seqid.
+  const keepsVersion = (path: string, { data, stat }: Znode) =>
+    options.version &&
+    ((stat.version > 0 && (data === null || data.length === 0)) || named.some((matches) => matches(path)))
+  return {
+    keepsSequence: options.sequence,
+    keepsVersion,
+    sequence(source, target) {
+      if (!options.sequence) return true
+      const [wanted, there] = [nextSequence(source.stat), nextSequence(target.stat)]
+      return options.strictSequence ? there === wanted : there >= wanted
+    },
+    version: (path, source, target) => !keepsVersion(path, source) || target.stat.version >= source.stat.version,
+  }
+}

@@ -1,13 +1,11 @@
 /** `zkferry verify SOURCE TARGET`, and `zkferry verify --from-journal FILE TARGET` */
 import type { Command } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
-import { combinedLine, FileOutput } from '../report/combined.ts'
-import type { Output } from '../report/output.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
+import { addVersionsOption, type CounterFlags, counterOptions } from './counter-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
-import { addVersionsOption, type CounterFlags, counterOptions } from './counter-options.ts'
 import { addIgnoreOption, type IgnoreFlags, ignores, VERIFY_PARTS } from './ignore.ts'
 import type { Io } from './io.ts'
 import {
@@ -25,6 +23,7 @@ import {
   type PaceFlags,
   pace,
 } from './job-options.ts'
+import { withMarks } from './marks.ts'
 import { openBoth } from './open-both.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText } from './places.ts'
@@ -117,17 +116,18 @@ async function againstSource(shell: Shell, from: string, to: string, flags: Veri
   const auth = authFlags(flags)
   const sourceAuth = await identities(auth, 'source', shell.io.env)
   const targetAuth = await identities(auth, 'target', shell.io.env)
-  const context = withCombined(shell, flags.combined)
-  const [source, target] = await openBoth(shell, {
-    from: sourceAt,
-    to: targetAt,
-    sourceAuth,
-    targetAuth,
-    flags,
+  return withMarks(shell, flags.combined, async (context) => {
+    const [source, target] = await openBoth(shell, {
+      from: sourceAt,
+      to: targetAt,
+      sourceAuth,
+      targetAuth,
+      flags,
+    })
+    announce(context, null, source.name, target.name)
+    const { verify } = await import('../verify/verify.ts')
+    return verify(source, target, options, context)
   })
-  announce(context, null, source.name, target.name)
-  const { verify } = await import('../verify/verify.ts')
-  return verify(source, target, options, context)
 }
 
 async function againstJournal(
@@ -167,31 +167,6 @@ async function jobOptions(flags: VerifyFlags) {
       strictSequence: flags.strictSequence === true,
     }),
     ...pace(flags),
-  }
-}
-
-/** Sends the marks to where the user wants them, and nowhere else. */
-function withCombined(shell: Shell, file: string | undefined): JobContext {
-  if (file === undefined) return shell.context
-  const output: Output = file === '-' ? shell.io.stdout : openCombined(shell, file)
-  return {
-    ...shell.context,
-    emit(event) {
-      if (event.type === 'combined') return output.line(combinedLine(event.mark, event.path))
-      // On stdout the marks say it already.
-      if (event.type === 'difference' && file === '-') return
-      shell.context.emit(event)
-    },
-  }
-}
-
-function openCombined(shell: Shell, file: string): FileOutput {
-  try {
-    const output = new FileOutput(file)
-    return shell.onEnd(output, () => output.close())
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new UsageProblem(`--combined ${file} cannot be written (${code}).`, { cause: error })
   }
 }
 

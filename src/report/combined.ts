@@ -33,7 +33,10 @@ export class FileOutput implements Output {
   }
 
   close(): void {
-    this.flush()
-    closeSync(this.#fd)
+    try {
+      this.flush()
+    } finally {
+      closeSync(this.#fd)
+    }
   }
 }

@@ -35,6 +35,9 @@ export function cli(args: string[], options: CliOptions = {}): Promise<CliResult
       cwd: options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],
     })
+    // A test that fails by its timeout must not leave a process behind that waits for an ensemble.
+    const end = () => void child.kill('SIGKILL')
+    process.once('exit', end)
     let stdout = ''
     let stderr = ''
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -46,6 +49,7 @@ export function cli(args: string[], options: CliOptions = {}): Promise<CliResult
     })
     child.on('error', reject)
     child.on('close', (code) => {
+      process.off('exit', end)
       const json = () =>
         stdout
           .split('\n')

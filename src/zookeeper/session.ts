@@ -176,7 +176,7 @@ export class Session {
       this.#queue.push(goodbye)
       connection.wake()
       const timer = setTimeout(
-        () => connection.end(new ClientClosedError()),
+        () => connection.end(new ConnectionLossError(connection.endpoint.label, 'the client was closed')),
         Math.min(CLOSE_WAIT_MS, this.#timeoutMs),
       )
       await goodbye.outcomes

@@ -1,20 +1,22 @@
-/** Asks a server for its state with the four-letter word `srvr`, which every release allows by default. */
+/** Finds out why a server closes: it is asked for its state with `srvr`, which every release allows by default. */
 import { AttachFailure } from './attach-failure.ts'
+import { NotZooKeeperError } from './errors.ts'
 import { connectSocket, type Endpoint } from './socket.ts'
+import { speaksTls } from './tls-probe.ts'
 
 const TIMEOUT_MS = 2000
 const MAX_BYTES = 64 * 1024
 
-/** Why a server has closed a connection without a reply, as far as it tells. */
+/** Why a server has closed a connection without a reply, as far as it can be told. */
 export async function explainClose(
   endpoint: Endpoint,
   lastZxidSeen: bigint,
   signal: AbortSignal,
-): Promise<AttachFailure> {
+): Promise<AttachFailure | NotZooKeeperError> {
   const text = await askSrvr(endpoint, signal)
   if (/not currently serving requests/.test(text)) return new AttachFailure('is not serving (no quorum?)')
   const zxid = /^Zxid: 0x([0-9a-f]+)/im.exec(text)?.[1]
-  if (zxid === undefined) return new AttachFailure('closes connections without an answer')
+  if (zxid === undefined) return explainSilence(endpoint, text, signal)
   const its = BigInt(`0x${zxid}`)
   if (its < lastZxidSeen) {
     const seen = `0x${lastZxidSeen.toString(16)}`
@@ -23,6 +25,17 @@ export async function explainClose(
     )
   }
   return new AttachFailure('is serving but closes our connections (too many from this address?)')
+}
+
+async function explainSilence(
+  endpoint: Endpoint,
+  text: string,
+  signal: AbortSignal,
+): Promise<AttachFailure | NotZooKeeperError> {
+  if (text.startsWith('HTTP/')) return new NotZooKeeperError(endpoint.label, 'it speaks HTTP')
+  if (text === '' && (await speaksTls(endpoint, signal)))
+    return new NotZooKeeperError(endpoint.label, 'it speaks TLS')
+  return new AttachFailure('closes connections without an answer')
 }
 
 /** What it answers; empty when it does not. */

@@ -80,15 +80,23 @@ describe('a port that is no ZooKeeper ends the search at once', () => {
   })
 })
 
-test('a name that answers with foreign bytes does not end a session that has lost its server', async () => {
+test('a host that is no ZooKeeper does not end a session that another host can have back', async () => {
   const server = await startServer()
   onTestFinished(() => server.stop())
-  const client = await connected(server.connectString, { sessionTimeoutMs: 20_000, retryForMs: 60_000 })
+  const http = await listening(createHttp())
+  const reasons: string[] = []
+  const client = await connected(`${server.connectString},${http}`, {
+    random: () => 0.999, // keeps the order of the hosts
+    sessionTimeoutMs: 60_000,
+    onWaiting: ({ reason }) => reasons.push(reason),
+  })
   await server.kill()
-  await eventually(() => expect(client.state).toBe('detached'))
+  await eventually(() => expect(reasons.join()).toContain(`${http} is no ZooKeeper client port`))
+  expect(reasons.join()).toContain(`${server.connectString} refuses connections`)
+  expect(client.state).toBe('detached')
   await server.start()
   await client.getData('/')
-  expect(client.reconnects).toBe(1)
+  expect(client).toMatchObject({ reconnects: 1, server: server.connectString })
 })
 
 describe('what may pass is waited for', () => {

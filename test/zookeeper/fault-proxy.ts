@@ -15,6 +15,7 @@ export class FaultProxy {
   alterRequest: Alter = (frame) => frame
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
+  readonly #servers = new Set<Socket>()
   #held: Socket[] | null = null
 
   private constructor(server: Server) {
@@ -41,7 +42,7 @@ export class FaultProxy {
 
   /** Passes nothing on from the server until `release`. */
   hold(): void {
-    this.#held = [...this.#sockets]
+    this.#held = [...this.#servers]
     for (const socket of this.#held) socket.pause()
   }
 
@@ -71,6 +72,8 @@ export class FaultProxy {
     const passReplies = frames((frame, index) => this.alterReply(frame, { connection, index }))
     client.on('data', (chunk) => server.write(passRequests(chunk)))
     server.on('data', (chunk) => client.write(connection < 0 ? chunk : passReplies(chunk)))
+    this.#servers.add(server)
+    server.on('close', () => this.#servers.delete(server))
     for (const [socket, other] of [
       [client, server],
       [server, client],

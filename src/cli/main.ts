@@ -1,6 +1,9 @@
 /** The process: the only place that exits. */
+import { escapeText } from '../report/escape.ts'
 import { StreamOutput } from '../report/output.ts'
+import { ExitCode } from './exit-codes.ts'
 import type { Io } from './io.ts'
+import { bug } from './sentence.ts'
 import { version } from './version.ts'
 
 const argv = process.argv.slice(2)
@@ -14,7 +17,6 @@ if (first === '--version' || first === '-V') {
 
 async function main(args: string[]): Promise<number> {
   let exitCode = 0
-  let crash: (error: unknown) => void = () => {}
   const io: Io = {
     stdout: new StreamOutput(process.stdout, { gathering: true }),
     stderr: new StreamOutput(process.stderr, { gathering: false }),
@@ -27,6 +29,11 @@ async function main(args: string[]): Promise<number> {
     onCrash(handler) {
       crash = handler
     },
+  }
+  // Until a job has taken over.
+  let crash = (error: unknown): void => {
+    io.stderr.line(`zkferry: ${escapeText(bug(error, false).line)}`)
+    process.exit(ExitCode.bug)
   }
   process.on('uncaughtException', (error) => crash(error))
   process.on('unhandledRejection', (error) => crash(error))

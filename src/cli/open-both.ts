@@ -21,9 +21,15 @@ export async function openBoth(shell: Shell, places: BothPlaces): Promise<[TreeT
     openLocation(shell, { location: from, side: 'source', auth: sourceAuth, flags }),
     openLocation(shell, { location: to, side: 'target', auth: targetAuth, flags }),
   ])
+  await refuseOnePlace(places)
+  return opened
+}
+
+/** For two locations that can both be reached. @throws UsageProblem when they are one place under two names. */
+export async function refuseOnePlace(places: BothPlaces): Promise<void> {
+  const { from, to } = places
   // Paths that have nothing in common may well be on one ensemble.
   if (overlap(from, to) !== null && (await onOneEnsemble(places))) refuseOverlap(from, to)
-  return opened
 }
 
 async function onOneEnsemble({ from, to, sourceAuth, targetAuth, flags }: BothPlaces): Promise<boolean> {

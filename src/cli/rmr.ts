@@ -7,6 +7,7 @@ import type { JobResult } from '../tree/events.ts'
 import { isWithin } from '../tree/path.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
+import { proveCopied } from './if-verified.ts'
 import { type Io, isInteractive } from './io.ts'
 import {
   AUTH_HELP,
@@ -30,6 +31,7 @@ interface RmrFlags extends OutputFlags, ConnectFlags, PaceFlags {
   maxDelete?: number
   keepRoot?: boolean
   withEphemerals?: boolean
+  ifVerified?: string
 }
 
 interface Found {
@@ -49,21 +51,27 @@ export function register(command: Command, io: Io): void {
     .option('--max-delete <n>', 'remove nothing when it would be more than so many', count('--max-delete'))
     .option('--keep-root', "remove what is below LOCATION and leave LOCATION's own znode")
     .option('--with-ephemerals', 'remove a subtree although it has ephemerals: somebody lives there')
+    .option(
+      '--if-verified <journal>',
+      'only if that journal has a verified copy of this very subtree, whole, and both sides are identical now',
+    )
   addPaceOptions(command)
   addConnectOptions(command)
   addAuthOptions(command, null)
+  addAuthOptions(command, 'target')
   addOutputOptions(command)
-  const { done, usage, incomplete, source, refused } = ExitCode
+  const { done, usage, incomplete, source, journal, refused } = ExitCode
   command
     .addHelpText(
       'after',
       examples(
         'zkferry rmr --dry-run old1:2181/pegasus',
         'zkferry rmr --yes --max-delete 20000 old1:2181/pegasus',
+        'zkferry rmr --if-verified pegasus.journal old1:2181/pegasus',
       ),
     )
     .addHelpText('after', AUTH_HELP)
-    .addHelpText('after', exitCodes(done, usage, incomplete, source, refused))
+    .addHelpText('after', exitCodes(done, usage, incomplete, source, journal, refused))
     .action((text: string, flags: RmrFlags) =>
       runJob({ command: 'rmr', flags, singleLocation: true }, io, (shell) => run(shell, text, flags)),
     )
@@ -77,8 +85,12 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
   if (!flags.yes && !flags.dryRun && !isInteractive(shell.io)) {
     throw new UsageProblem('rmr needs --yes when there is no terminal to ask on.')
   }
-  const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
-  const location = await openLocation(shell, { location: at, side: 'target', auth, flags })
+  const authFlags = flags as unknown as Record<string, unknown>
+  const auth = await identities(authFlags, null, shell.io.env)
+  const targetAuth = await identities(authFlags, 'target', shell.io.env)
+  // Where it is compared with its copy it is the source, also in what is said of it.
+  const side = flags.ifVerified === undefined ? 'target' : 'source'
+  const location = await openLocation(shell, { location: at, side, auth, flags })
   const { emit } = shell.context
   emit({
     type: 'run',
@@ -90,6 +102,10 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
     resumed: false,
     version: version(),
   })
+  const copiedUpTo =
+    flags.ifVerified === undefined
+      ? null
+      : await proveCopied(shell, { journal: flags.ifVerified, at, location, auth, targetAuth, flags })
   const { rmr } = await import('../remove/rmr.ts')
   const { concurrency, rate } = pace(flags)
   return rmr(
@@ -99,6 +115,7 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
       maxDelete: flags.maxDelete ?? null,
       keepRoot: flags.keepRoot === true,
       withEphemerals: flags.withEphemerals === true,
+      copiedUpTo,
       concurrency,
       rate,
       confirm: (found: Found) => (flags.yes ? Promise.resolve(true) : shell.ask(question(at.text, found))),

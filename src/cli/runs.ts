@@ -6,11 +6,12 @@ import { type JobResult, newCounts } from '../tree/events.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import type { Io } from './io.ts'
+import { addAuthOptions, addConnectOptions, type ConnectFlags } from './job-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { issueLine, issueRecord, runDetails, runRecord, runsTable } from './runs-format.ts'
 import { runJob, type Shell } from './shell.ts'
 
-interface RunsFlags extends OutputFlags {
+interface RunsFlags extends OutputFlags, Pick<ConnectFlags, 'timeout' | 'retryFor'> {
   journal?: string
 }
 
@@ -19,23 +20,25 @@ export interface ListedRun {
   run: RunInfo
 }
 
-const ACTIONS = ['list', 'show'] as const
+const ACTIONS = ['list', 'show', 'abandon'] as const
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('[action]', 'list (the default) or show')
+    .argument('[action]', 'list (the default), show or abandon')
     .argument('[id]', 'the run, as the list names it')
     .description(
-      'Lists the runs in a journal, or shows one with its counts and its skipped and failed znodes.',
+      'Lists the runs in a journal; shows one with its counts and its skipped and failed znodes; or abandons one: gives the znodes that carry its temporary ACL entry their final ACL.',
     )
     .option('--journal <file>', 'look only here (default: all journals under the state folder)')
+  addConnectOptions(command)
+  addAuthOptions(command, 'target')
   addOutputOptions(command)
   command
     .addHelpText(
       'after',
       examples('zkferry runs', 'zkferry runs show k3v9x2ab', 'zkferry runs --journal move.journal --json'),
     )
-    .addHelpText('after', exitCodes(ExitCode.done, ExitCode.usage, ExitCode.journal))
+    .addHelpText('after', exitCodes(ExitCode.done, ExitCode.usage, ExitCode.incomplete, ExitCode.target, ExitCode.journal))
     .action((action: string | undefined, id: string | undefined, flags: RunsFlags) =>
       runJob({ command: 'runs', flags, singleLocation: true }, io, (shell) =>
         run(shell, action ?? 'list', id, flags),
@@ -55,8 +58,12 @@ async function run(
   } else if (action === 'show') {
     if (id === undefined) throw new UsageProblem('runs show needs the ID of a run; zkferry runs lists them.')
     await show(shell, id, flags)
+  } else if (action === 'abandon') {
+    if (id === undefined) throw new UsageProblem('runs abandon needs the ID of a run; zkferry runs lists them.')
+    const { abandon } = await import('./runs-abandon.ts')
+    return abandon(shell, await journalOf(shell, id, flags), id, { ...flags, sessions: 1 })
   } else {
-    throw new UsageProblem(`"${action}" is nothing that runs can do: it knows ${ACTIONS.join(' and ')}.`)
+    throw new UsageProblem(`"${action}" is nothing that runs can do: it knows ${ACTIONS.join(', ')}.`)
   }
   return {
     status: 'done',
@@ -101,8 +108,26 @@ async function show(shell: Shell, id: string, flags: RunsFlags): Promise<void> {
       reader.close()
     }
   }
+  throw unknownRun(id, flags)
+}
+
+/** The journal that knows a run. */
+async function journalOf(shell: Shell, id: string, flags: RunsFlags): Promise<string> {
+  const { readJournal } = await import('../journal/index.ts')
+  for (const journal of await journals(shell, flags)) {
+    const reader = readJournal(journal)
+    try {
+      if (reader.run(id) !== null) return journal
+    } finally {
+      reader.close()
+    }
+  }
+  throw unknownRun(id, flags)
+}
+
+function unknownRun(id: string, flags: RunsFlags): UsageProblem {
   const where = flags.journal ?? 'any journal under the state folder'
-  throw new UsageProblem(`There is no run "${id}" in ${where}; zkferry runs lists them.`)
+  return new UsageProblem(`There is no run "${id}" in ${where}; zkferry runs lists them.`)
 }
 
 async function journals(shell: Shell, flags: RunsFlags): Promise<string[]> {

@@ -6,6 +6,7 @@ import type { RunInfo, Run, JournalReader } from '../journal/index.ts'
 import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext } from '../tree/events.ts'
+import { sideDigest } from '../tree/compare.ts'
 import { march, type MarchOptions } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { newestZxid } from '../tree/znode.ts'
@@ -27,6 +28,8 @@ export async function lookBeforeSecondCopy(
   options: MarchOptions,
   tallyOptions: TallyOptions,
   overwriteNewer: boolean,
+  /** Called before a refusal is thrown. */
+  refusing: () => void,
   context: JobContext,
 ): Promise<SecondLook> {
   const tally = new Tally({ ...tallyOptions, countRead: true }, context)
@@ -37,8 +40,11 @@ export async function lookBeforeSecondCopy(
     newerCount++
     if (newer.length < MOST_NAMED) newer.push(path)
   }
-  tally.onTarget = ({ path, target: znode }) => {
-    if (znode !== null && !isEphemeral(znode.stat) && newestZxid(znode.stat) > lastWrite) note(path)
+  tally.onTarget = (pair) => {
+    const { path, target: znode } = pair
+    if (znode === null || isEphemeral(znode.stat)) return
+    const unlike = path === '' && !tallyOptions.allowChanged && isUnlike(sideDigest(pair, 'target'), previous.rootDigest)
+    if (newestZxid(znode.stat) > lastWrite || unlike) note(path)
   }
   tally.onSettled = (advances) => {
     // An ACL leaves no zxid; that it was changed shows in the directory's hash being unlike the one on record.
@@ -52,6 +58,7 @@ export async function lookBeforeSecondCopy(
   const whole = await march(source, target, tally, options, { from: 'root', target: true })
   if (whole && !overwriteNewer && tally.found > 0 && newerCount > 0) {
     for (const path of newer) context.emit({ type: 'note', message: `changed on the target since the last run: ${path === '' ? '(the root)' : path}` })
+    refusing()
     throw new SafetyRefusal(
       `Someone works on ${target.name}: ${newerCount} znodes or directories there changed after the finished run ${previous.id}, such as ${newer[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
     )
@@ -59,7 +66,12 @@ export async function lookBeforeSecondCopy(
   return { tally, whole }
 }
 
-/** A run that found nothing to do keeps the hashes of the one before it: they are still true. */
+/** No directory's hash holds the root itself. */
+function isUnlike(digest: Buffer | null, then: Uint8Array | null): boolean {
+  return digest !== null && then !== null && !digest.equals(then)
+}
+
+/** A run that wrote nothing keeps the hashes of the one before it: they are still true. */
 export function inheritHashes(journal: JournalReader, previous: RunInfo, run: Run): void {
   let rows = []
   for (const row of journal.directories(previous.id)) {

@@ -57,7 +57,8 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     }
   }
   const resumes = known !== null && known.state !== 'finished'
-  const wrote = wroteBefore(journal, targetIdentity) || (resumes && known.rootDigest !== null)
+  const begun = resumes && journal !== null && journal.directory(known.id, '') !== null
+  const wrote = wroteBefore(journal, targetIdentity) || begun || (resumes && known.rootDigest !== null)
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
   const since = await source.position()
   const reserved = await reservedChild(source, target, options.filter)
@@ -66,7 +67,8 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   return {
     run,
     resumed: resumes,
-    previous: known !== null && known.state === 'finished' ? known : null,
+    // A run that was broken off before it wrote anything has to look at the target first, as any second copy (rule 1).
+    previous: begun ? null : finishedHere(journal, targetIdentity),
     targetExists: targetIdentity !== null,
     since,
     filter: reserved ? new Filter(options.filter.include, [...options.filter.exclude, 'zookeeper']) : options.filter,
@@ -84,6 +86,14 @@ function wroteBefore(journal: Journal | null, identity: RootIdentity | null): bo
   return journal
     .runs()
     .some(({ targetIdentity: then }) => then !== null && then.czxid === identity.czxid && then.ctime === identity.ctime)
+}
+
+/** The latest finished run, when it was this very target that it wrote. */
+function finishedHere(journal: Journal | null, identity: RootIdentity | null): RunInfo | null {
+  const finished = journal?.latestFinished() ?? null
+  if (finished === null || finished.targetIdentity === null || identity === null) return finished
+  const { czxid, ctime } = finished.targetIdentity
+  return czxid === identity.czxid && ctime === identity.ctime ? finished : null
 }
 
 async function refuseStrangers(target: TreeTarget): Promise<void> {

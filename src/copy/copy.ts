@@ -32,6 +32,8 @@ class Copy {
   readonly #march: MarchOptions
   readonly #rules: CounterRules
   #quietBefore: string | null = null
+  /** The target's newest zxid before anything was written. */
+  #targetBefore: bigint | null = null
 
   constructor(job: CopyJob, context: JobContext) {
     this.#job = job
@@ -87,12 +89,14 @@ class Copy {
   async #work(run: Run, beginning: Beginning): Promise<JobResult> {
     const { source, target, journal, options } = this.#job
     const { previous, since } = beginning
+    this.#targetBefore = await target.position()
     if (previous !== null && journal !== null && beginning.targetExists) {
       this.#context.emit({ type: 'phase', phase: 'plan' })
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
       const tallyOptions = this.#tallyOptions(since)
       const look = await lookBeforeSecondCopy(
-        source, target, journal, previous, marchOptions, tallyOptions, options.overwriteNewer, this.#context,
+        source, target, journal, previous, marchOptions, tallyOptions, options.overwriteNewer,
+        () => inheritHashes(journal, previous, run), this.#context,
       )
       if (!look.whole) return this.#interrupted(0)
       if (look.tally.found === 0 && look.tally.unknown === 0 && (look.tally.extras === 0 || !options.deleteExtras)) {
@@ -153,7 +157,8 @@ class Copy {
 
   /** A resumed run goes on with the directories that were not done. */
   #start(run: Run, { resumed, targetExists }: Beginning): MarchStart {
-    if (!resumed || run.info.rootDigest === null) return { from: 'root', target: targetExists }
+    // Its row comes with the acknowledgement of the root itself; without it there is nothing to go on with.
+    if (!resumed || run.directory('') === null) return { from: 'root', target: targetExists }
     const directories: Directory[] = []
     for (let last: string | undefined; ; ) {
       const page = run.pending(1000, last)
@@ -292,9 +297,9 @@ class Copy {
     })
   }
 
-  /** A run that wrote nothing stands on the last write of the one before it. */
+  /** A run that wrote nothing stands on the last write of the one before it, or on what it found. */
   #lastOf(info: RunInfo): bigint | null {
-    return info.lastWrite ?? this.#job.journal?.latestFinished()?.lastWrite ?? null
+    return info.lastWrite || this.#job.journal?.latestFinished()?.lastWrite || this.#targetBefore
   }
 
   #tallyOptions(since: bigint): TallyOptions {

@@ -1,0 +1,132 @@
+/** Roots on real servers, and small trees in them. */
+import { afterAll } from 'vitest'
+import { loadTree } from '../../fixtures/load.ts'
+import type { ZnodeRecord } from '../../fixtures/record.ts'
+import { type Acl, CreateFlag, OPEN_ACL, ZooKeeperClient } from '../../src/zookeeper/index.ts'
+import { freshRoot, sharedServer } from '../servers/shared.ts'
+
+export type Version = '3.4.14' | '3.9.5'
+
+/** A root on a server, and a session there that lives as long as the test file. */
+export class Place {
+  readonly client: ZooKeeperClient
+  readonly address: string
+  readonly root: string
+
+  constructor(client: ZooKeeperClient, address: string, root: string) {
+    this.client = client
+    this.address = address
+    this.root = root
+  }
+
+  /** As the command line takes it. */
+  get location(): string {
+    return `${this.address}${this.root}`
+  }
+
+  /** The absolute path of `below`, where `''` is the root. */
+  at(below: string): string {
+    if (below === '') return this.root
+    return this.root === '/' ? `/${below}` : `${this.root}/${below}`
+  }
+}
+
+/** What `plant` makes of one znode. Text and null are data, open to the world. */
+export type Planted =
+  | string
+  | null
+  | Buffer
+  | { data?: string | null | Buffer; acl?: string[]; ephemeral?: boolean }
+
+const open: ZooKeeperClient[] = []
+
+/** A session that is closed when the test file ends. */
+export async function connect(address: string): Promise<ZooKeeperClient> {
+  const client = await ZooKeeperClient.connect({ connect: address })
+  open.push(client)
+  return client
+}
+
+afterAll(async () => {
+  await Promise.all(open.splice(0).map((client) => client.close()))
+})
+
+/** A root that does not exist yet, on one of the run's servers. */
+export async function place(version: Version = '3.9.5', name = 'place'): Promise<Place> {
+  const address = sharedServer(version).connectString
+  return new Place(await connect(address), address, freshRoot(name))
+}
+
+/** A source on 3.4.14 and a target on 3.9.5, as in most migrations. */
+export async function pair(name = 'pair'): Promise<{ from: Place; to: Place }> {
+  return { from: await place('3.4.14', `${name}-from`), to: await place('3.9.5', `${name}-to`) }
+}
+
+/** Creates znodes, parents first in the order given. */
+export async function plant(where: Place, tree: Record<string, Planted>): Promise<void> {
+  const made = Object.entries(tree).map(([path, planted]) => {
+    const { data, acl, ephemeral } = normal(planted)
+    const flags = ephemeral ? CreateFlag.ephemeral : CreateFlag.persistent
+    return where.client.create(where.at(path), data, {
+      acl: acl.length > 0 ? acl.map(parseAcl) : OPEN_ACL,
+      flags,
+    })
+  })
+  await Promise.all(made)
+}
+
+function normal(planted: Planted): { data: Buffer | null; acl: string[]; ephemeral: boolean } {
+  if (planted === null || typeof planted === 'string' || Buffer.isBuffer(planted))
+    return { data: bytes(planted), acl: [], ephemeral: false }
+  return { data: bytes(planted.data ?? null), acl: planted.acl ?? [], ephemeral: planted.ephemeral ?? false }
+}
+
+function bytes(data: string | null | Buffer): Buffer | null {
+  return typeof data === 'string' ? Buffer.from(data) : data
+}
+
+/** `perms:scheme:id`, where the id may hold colons itself. */
+export function parseAcl(text: string): Acl {
+  const [perms = '', scheme = '', ...id] = text.split(':')
+  return { perms: Number(perms), scheme, id: Buffer.from(id.join(':')) }
+}
+
+/** Loads a fixture below a new root: its own root `/codis3`, say, becomes the place's. */
+export async function load(where: Place, records: readonly ZnodeRecord[]): Promise<void> {
+  await loadTree(where.client, rooted(where.root, records))
+}
+
+/** The same records with their common root renamed. */
+export function rooted(root: string, records: readonly ZnodeRecord[]): ZnodeRecord[] {
+  const own = (records[0] as ZnodeRecord).path
+  return records.map((record) => ({ ...record, path: root + record.path.slice(own.length) }))
+}
+
+/** Directories of equal leaves, written in multis: `dirs` × `leaves` znodes of `size` bytes, and the root. */
+export async function plantMany(
+  where: Pick<Place, 'client' | 'root'>,
+  dirs: number,
+  leaves: number,
+  size = 100,
+): Promise<void> {
+  const { client, root } = where
+  await client.create(root, null)
+  const sent: Promise<unknown>[] = []
+  for (let d = 0; d < dirs; d++) {
+    const directory = `${root}/d${String(d).padStart(5, '0')}`
+    await Promise.all(sent.length > 8 ? sent.splice(0) : [])
+    sent.push(
+      client.multi([{ op: 'create', path: directory, data: Buffer.from(`directory ${d}`), acl: OPEN_ACL }]),
+    )
+    for (let from = 0; from < leaves; from += 500) {
+      const ops = Array.from({ length: Math.min(500, leaves - from) }, (_, at) => ({
+        op: 'create' as const,
+        path: `${directory}/z${String(from + at).padStart(6, '0')}`,
+        data: Buffer.alloc(size, (d * 31 + from + at) % 251),
+        acl: OPEN_ACL,
+      }))
+      sent.push(client.multi(ops))
+    }
+  }
+  await Promise.all(sent)
+}

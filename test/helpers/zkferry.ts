@@ -1,0 +1,66 @@
+/** Runs `zkferry … --json` as a script would, and gives its NDJSON parsed. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CliOptions, cli } from '../cli/run-cli.ts'
+
+export type Line = { type: string } & Record<string, unknown>
+
+export interface Summary {
+  status: string
+  exitCode: number
+  message?: string
+  znodes: Record<'read' | 'created' | 'updated' | 'unchanged' | 'deleted' | 'skipped' | 'failed', number>
+  bytes: { read: number; written: number }
+  directories: number
+  digest: { source: string | null; target: string | null }
+  differences: number
+  sourceMoved: number
+  consistency: string
+  reconnects: number
+  runId: string | null
+  journal: string | null
+}
+
+export interface Outcome {
+  code: number | null
+  stderr: string
+  lines: Line[]
+  summary: Summary
+  /** The lines of one type, without their `type`. */
+  of(type: string): Record<string, unknown>[]
+  /** `path: what` of each difference, sorted. */
+  differences(): string[]
+  /** `path: reason` of each skipped znode, sorted. */
+  skipped(): string[]
+}
+
+export async function zkferry(args: string[], options: CliOptions = {}): Promise<Outcome> {
+  const { code, stderr, stdout } = await cli([...args, '--json'], options)
+  const lines = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Line)
+  const of = (type: string) =>
+    lines.filter((line) => line.type === type).map(({ type: _, ...fields }) => fields)
+  return {
+    code,
+    stderr,
+    lines,
+    summary: lines.at(-1) as unknown as Summary,
+    of,
+    differences: () =>
+      of('difference')
+        .map(({ path, what }) => `${path}: ${(what as string[]).join(' ')}`)
+        .sort(),
+    skipped: () =>
+      of('skipped')
+        .map(({ path, reason }) => `${path}: ${reason}`)
+        .sort(),
+  }
+}
+
+/** A journal file that does not exist yet, in a folder of its own. */
+export function freshJournal(): string {
+  return join(mkdtempSync(join(tmpdir(), 'zkferry-journal-')), 'run.journal')
+}

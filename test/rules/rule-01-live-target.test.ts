@@ -1,0 +1,99 @@
+/** Rule 1 of the design: a finished copy run again must not roll back a live target. */
+import { beforeEach, describe, expect, test } from 'vitest'
+import { type Place, pair, parseAcl, plant, plantMany } from '../helpers/places.ts'
+import { readTree, zxids } from '../helpers/read-tree.ts'
+import { type Outcome, zkferry } from '../helpers/zkferry.ts'
+
+describe('rule 1: a finished copy run again must not roll back a live target', () => {
+  let from: Place
+  let to: Place
+  const copy = (...args: string[]) => zkferry(['copy', ...args, from.location, to.location])
+
+  beforeEach(async () => {
+    ;({ from, to } = await pair('live'))
+    await plant(from, { '': null, a: 'one', 'a/b': 'two', c: 'three', 'c/d': 'four' })
+    expect((await copy()).code).toBe(0)
+  })
+
+  async function refusesTwice(path: string): Promise<void> {
+    const before = zxids(await readTree(to))
+    const names = (outcome: Outcome) => JSON.stringify(outcome.of('note')) + outcome.summary.message
+    for (const _ of ['again', 'and once more']) {
+      const outcome = await copy()
+      expect(outcome.code, outcome.stderr).toBe(7)
+      expect(outcome.summary).toMatchObject({
+        status: 'refused',
+        znodes: { created: 0, updated: 0, deleted: 0 },
+      })
+      expect(names(outcome)).toContain(path)
+      expect(outcome.summary.message).toContain('--overwrite-newer')
+      expect(zxids(await readTree(to))).toEqual(before)
+    }
+  }
+
+  test('data that someone set on the target', async () => {
+    await to.client.setData(to.at('a/b'), Buffer.from('live'))
+    await refusesTwice('a/b')
+    const { code, summary } = await copy('--overwrite-newer')
+    expect(code).toBe(0)
+    expect(summary.znodes.updated).toBe(1)
+    expect((await to.client.getData(to.at('a/b'))).data?.toString()).toBe('two')
+  })
+
+  test('a znode that someone deleted there', async () => {
+    await to.client.delete(to.at('c/d'))
+    await refusesTwice('c')
+  })
+
+  test('a znode that someone made there and the source has too, otherwise', async () => {
+    await to.client.create(to.at('later'), Buffer.from('live'))
+    await from.client.create(from.at('later'), Buffer.from('old'))
+    await refusesTwice('later')
+  })
+
+  test('an ACL that someone set there, which leaves no zxid', async () => {
+    await to.client.setACL(to.at('a/b'), [parseAcl('31:ip:127.0.0.1')])
+    await refusesTwice('a')
+  })
+
+  test('the root’s own ACL', async () => {
+    await to.client.setACL(to.root, [parseAcl('31:ip:127.0.0.1')])
+    await refusesTwice('root')
+  })
+
+  test('a source that moved on is no reason to refuse, when nobody works on the target', async () => {
+    await from.client.setData(from.at('a'), Buffer.from('moved on'))
+    const { code, stderr } = await copy()
+    expect(code, stderr).toBe(0)
+    expect((await to.client.getData(to.at('a'))).data?.toString()).toBe('moved on')
+  })
+
+  test('changes of the target that left it equal are no reason either', async () => {
+    await to.client.setData(to.at('a/b'), Buffer.from('two'))
+    expect((await copy()).code).toBe(0)
+  })
+
+  test('the second look, broken off, does not turn into a resumed copy', async () => {
+    await plantMany({ client: from.client, root: from.at('many') }, 20, 100)
+    expect((await copy()).code).toBe(0)
+    await to.client.setData(to.at('a/b'), Buffer.from('live'))
+    const before = zxids(await readTree(to))
+    const stopped = await zkferry(['copy', '--rate', '200', from.location, to.location], {
+      onStderr: (text, child) => text.includes('journal:') && setTimeout(() => child.kill('SIGINT'), 1000),
+    })
+    expect(stopped.code, stopped.stderr).toBe(130)
+    const { code, stderr } = await copy()
+    expect(code, stderr).toBe(7)
+    expect(zxids(await readTree(to))).toEqual(before)
+  })
+})
+
+test('rule 1: a first copy that had nothing to write is no reason to refuse the second', async () => {
+  const { from, to } = await pair('live')
+  await plant(from, { '': null, a: 'x' })
+  await plant(to, { '': null, a: 'x' })
+  expect((await zkferry(['copy', '--merge', from.location, to.location])).summary.bytes.written).toBe(0)
+  await from.client.setData(from.at('a'), Buffer.from('moved on'))
+  const { code, stderr } = await zkferry(['copy', '--merge', from.location, to.location])
+  expect(code, stderr).toBe(0)
+})

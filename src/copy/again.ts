@@ -2,12 +2,12 @@
  * Rule 1: a finished copy run again must not roll back a live target. It begins with a march that only reads. When
  * something differs, and the target carries a change that the finished run did not make, someone works there.
  */
-import type { RunInfo, Run, JournalReader } from '../journal/index.ts'
+import type { JournalReader, Run, RunInfo } from '../journal/index.ts'
+import { sideDigest } from '../tree/compare.ts'
 import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext } from '../tree/events.ts'
-import { sideDigest } from '../tree/compare.ts'
-import { march, type MarchOptions } from '../tree/march.ts'
+import { type MarchOptions, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { newestZxid } from '../tree/znode.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
@@ -43,7 +43,8 @@ export async function lookBeforeSecondCopy(
   tally.onTarget = (pair) => {
     const { path, target: znode } = pair
     if (znode === null || isEphemeral(znode.stat)) return
-    const unlike = path === '' && !tallyOptions.allowChanged && isUnlike(sideDigest(pair, 'target'), previous.rootDigest)
+    const unlike =
+      path === '' && !tallyOptions.allowChanged && isUnlike(sideDigest(pair, 'target'), previous.rootDigest)
     if (newestZxid(znode.stat) > lastWrite || unlike) note(path)
   }
   tally.onSettled = (advances) => {
@@ -57,7 +58,11 @@ export async function lookBeforeSecondCopy(
   await target.position()
   const whole = await march(source, target, tally, options, { from: 'root', target: true })
   if (whole && !overwriteNewer && tally.found > 0 && newerCount > 0) {
-    for (const path of newer) context.emit({ type: 'note', message: `changed on the target since the last run: ${path === '' ? '(the root)' : path}` })
+    for (const path of newer)
+      context.emit({
+        type: 'note',
+        message: `changed on the target since the last run: ${path === '' ? '(the root)' : path}`,
+      })
     refusing()
     throw new SafetyRefusal(
       `Someone works on ${target.name}: ${newerCount} znodes or directories there changed after the finished run ${previous.id}, such as ${newer[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,

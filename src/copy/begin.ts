@@ -5,6 +5,7 @@ import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
 import { type CopyOptions, outcomeOptions } from './options.ts'
+import { takeBack } from './temporary-access.ts'
 
 export interface CopyJob {
   source: TreeSource
@@ -45,7 +46,12 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     options: outcomeOptions(options),
     version: job.version,
   }
-  if (job.restart) journal?.discard()
+  if (job.restart && journal !== null) {
+    journal.discard()
+    for (const { id, hasTemporaryIdentity } of journal.runs()) {
+      if (hasTemporaryIdentity) await takeBack(journal.open(id), target, emit)
+    }
+  }
   const latest = journal?.latest() ?? null
   const known = latest === null || latest.state === 'abandoned' ? null : latest
   if (journal !== null && known !== null) {
@@ -71,7 +77,9 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     previous: begun ? null : finishedHere(journal, targetIdentity),
     targetExists: targetIdentity !== null,
     since,
-    filter: reserved ? new Filter(options.filter.include, [...options.filter.exclude, 'zookeeper']) : options.filter,
+    filter: reserved
+      ? new Filter(options.filter.include, [...options.filter.exclude, 'zookeeper'])
+      : options.filter,
     reserved: reserved ? 1 : 0,
   }
 }
@@ -85,7 +93,10 @@ function wroteBefore(journal: Journal | null, identity: RootIdentity | null): bo
   if (journal === null || !isKnown(identity)) return false
   return journal
     .runs()
-    .some(({ targetIdentity: then }) => then !== null && then.czxid === identity.czxid && then.ctime === identity.ctime)
+    .some(
+      ({ targetIdentity: then }) =>
+        then !== null && then.czxid === identity.czxid && then.ctime === identity.ctime,
+    )
 }
 
 /** The latest finished run, when it was this very target that it wrote. */

@@ -1,4 +1,7 @@
 /** The hand that copies: it turns what the march finds into writes, and keeps the sums of what was written. */
+
+import { OPEN_ACL } from '../tree/acl.ts'
+import { sideDigest } from '../tree/compare.ts'
 import {
   type Change,
   type ChangeOutcome,
@@ -7,21 +10,22 @@ import {
   type TreeTarget,
   ZnodeError,
 } from '../tree/contracts.ts'
-import { sideDigest } from '../tree/compare.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import type { JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
-import { OPEN_ACL } from '../tree/acl.ts'
 import { newestZxid, nextSequence } from '../tree/znode.ts'
 import type { CounterGoal, Counters } from './counters.ts'
-import { type Decision, decide } from './decide.ts'
+import { type Decision, type DecisionRules, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
 import { goalOf, sequenceGoal } from './goals.ts'
 import type { CopyOptions } from './options.ts'
 import type { Recorder } from './recorder.ts'
 import { isPassing, type Repaired, type Repairer } from './repair.ts'
+import type { TemporaryAccess } from './temporary-access.ts'
+
+const MOST_REMEMBERED = 100_000
 
 export class CopyHand implements MarchHand {
   /** Sum of the source as it was written. */
@@ -37,6 +41,8 @@ export class CopyHand implements MarchHand {
   readonly #target: TreeTarget
   readonly #source: TreeSource
   readonly #repairer: Repairer
+  readonly #access: TemporaryAccess
+  readonly #decisions: DecisionRules
   readonly #counters: Counters
   readonly #rules: CounterRules
   readonly #recorder: Recorder
@@ -52,6 +58,7 @@ export class CopyHand implements MarchHand {
     counters: Counters
     rules: CounterRules
     repairer: Repairer
+    access: TemporaryAccess
     recorder: Recorder
     extras: Extras | null
     options: CopyOptions
@@ -66,12 +73,21 @@ export class CopyHand implements MarchHand {
     this.#counters = setup.counters
     this.#rules = setup.rules
     this.#repairer = setup.repairer
+    this.#access = setup.access
+    this.#decisions = {
+      keepExisting: setup.options.keepExisting,
+      aclFor: (pair) => setup.access.aclFor(pair),
+    }
     this.#recorder = setup.recorder
     this.#extras = setup.extras
     this.#options = setup.options
     this.#context = setup.context
     this.#since = setup.since
     this.#rootMade = setup.rootMade
+  }
+
+  prepare(pairs: MarchPair[]): Promise<void> | null {
+    return this.#options.acl ? this.#access.prepare(pairs.filter((pair) => this.#isOurs(pair))) : null
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
@@ -111,7 +127,8 @@ export class CopyHand implements MarchHand {
     const goals: CounterGoal[] = []
     for (const { path, sequence, children, incomplete } of directories) {
       // Each child that was made counts already.
-      if (sequence !== null && sequence > children && !incomplete) goals.push({ path, sequence, version: null, data: null })
+      if (sequence !== null && sequence > children && !incomplete)
+        goals.push({ path, sequence, version: null, data: null })
     }
     if (goals.length === 0) return
     const failed = await this.#counters.bring(goals)
@@ -152,7 +169,8 @@ export class CopyHand implements MarchHand {
     for (const [at, pair] of pairs.entries()) {
       if (pair.failed || !this.#isOurs(pair)) continue
       const decision = decisions[at] as Decision
-      if (pair.below !== null) pair.below.sequence = decision.do === 'keep' ? 0 : sequenceGoal(pair, this.#rules)
+      if (pair.below !== null)
+        pair.below.sequence = decision.do === 'keep' ? 0 : sequenceGoal(pair, this.#rules)
       const goal = goalOf(pair, decision, this.#rules)
       if (goal !== null) goals.push(goal)
     }
@@ -178,7 +196,7 @@ export class CopyHand implements MarchHand {
     if (pair.source !== null && pair.directory?.unreachable) {
       return failure('target', 'PARENT', 'its parent could not be made')
     }
-    const decision = decide(pair, this.#options)
+    const decision = decide(pair, this.#decisions)
     if (decision.do === 'skip-ephemeral') {
       counts.skipped++
       emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
@@ -192,7 +210,11 @@ export class CopyHand implements MarchHand {
       else this.#extras.add(pair)
     } else if (decision.do === 'keep') this.kept++
     else if (decision.do === 'occupied') {
-      return failure('target', 'EPHEMERAL', 'someone’s ephemeral znode is in its place on the target, and is left there')
+      return failure(
+        'target',
+        'EPHEMERAL',
+        'someone’s ephemeral znode is in its place on the target, and is left there',
+      )
     }
     return decision
   }
@@ -207,7 +229,10 @@ export class CopyHand implements MarchHand {
     if (directory === null || directory.unmade === null) return []
     const { acl, data } = directory.unmade
     directory.unmade = null
-    return [...this.#wayTo(directory.parent), { kind: 'create', path: directory.path, data, acl: acl ?? OPEN_ACL }]
+    return [
+      ...this.#wayTo(directory.parent),
+      { kind: 'create', path: directory.path, data, acl: acl ?? OPEN_ACL },
+    ]
   }
 
   #count(pair: MarchPair, decision: Decision): void {
@@ -219,7 +244,10 @@ export class CopyHand implements MarchHand {
       return
     }
     if (!this.#isOurs(pair)) return
-    if (decision.do === 'keep' || (decision.do === 'nothing' && pair.source !== null && pair.target !== null)) {
+    if (
+      decision.do === 'keep' ||
+      (decision.do === 'nothing' && pair.source !== null && pair.target !== null)
+    ) {
       counts.unchanged++
     }
     this.#addDigest(pair)
@@ -303,7 +331,11 @@ export class CopyHand implements MarchHand {
     const { counts } = this.#context
     if (repaired.error !== null) {
       const lost = pair.directory?.unreachable === true && repaired.error.gone
-      this.#fail(pair, repaired.side, lost ? new ZnodeError('PARENT', 'its parent could not be made') : repaired.error)
+      this.#fail(
+        pair,
+        repaired.side,
+        lost ? new ZnodeError('PARENT', 'its parent could not be made') : repaired.error,
+      )
       return
     }
     // Found equal: our write had arrived before its reply was lost.
@@ -323,9 +355,13 @@ export class CopyHand implements MarchHand {
     this.#report(pair.path, side, error)
   }
 
+  /** A verification need not report these again. */
+  readonly failedPaths = new Set<string>()
+
   #report(path: string, side: Side, error: ZnodeError): void {
     this.#context.counts.failed++
     this.#context.emit({ type: 'failed', path, side, code: error.code, message: error.message })
+    if (this.failedPaths.size < MOST_REMEMBERED) this.failedPaths.add(path)
     this.#recorder.failed(path, side, error)
   }
 }

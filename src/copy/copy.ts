@@ -1,23 +1,24 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
-import { type Run, type RunInfo } from '../journal/index.ts'
-import { SafetyRefusal } from '../tree/errors.ts'
-import type { Consistency, JobContext, JobResult, Status } from '../tree/events.ts'
+import type { Run, RunInfo } from '../journal/index.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
 import { Directory } from '../tree/directory.ts'
-import { march, type MarchOptions, type MarchStart } from '../tree/march.ts'
+import { SafetyRefusal } from '../tree/errors.ts'
+import type { Consistency, JobContext, JobResult, Status } from '../tree/events.ts'
+import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { Pace, pause } from '../tree/windows.ts'
 import type { Tally, TallyOptions } from '../verify/tally.ts'
 import { aheadNote } from '../verify/verify.ts'
 import { inheritHashes, lookBeforeSecondCopy } from './again.ts'
-import { begin, type Beginning, type CopyJob, isKnown } from './begin.ts'
-import { Counters } from './counters.ts'
+import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
 import { CopyHand, leavesRoot } from './copy-hand.ts'
+import { Counters } from './counters.ts'
 import { Extras } from './extras.ts'
 import { PlanHand } from './plan-hand.ts'
 import { prove } from './prove.ts'
 import { fingerprint } from './quiet.ts'
 import { Recorder } from './recorder.ts'
 import { Repairer } from './repair.ts'
+import { finishAcls, TemporaryAccess } from './temporary-access.ts'
 
 export type { CopyJob } from './begin.ts'
 
@@ -66,8 +67,10 @@ class Copy {
       return result
     } catch (error) {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
-      if (error instanceof SafetyRefusal) this.#finish(run, this.#result('refused', error.message, 'unknown', 0, null, null))
-      else run.interrupt(this.#context.counts)
+      if (error instanceof SafetyRefusal) {
+        await this.#finishAcls(run)
+        this.#finish(run, this.#result('refused', error.message, 'unknown', 0, null, null))
+      } else run.interrupt(this.#context.counts)
       throw error
     }
   }
@@ -95,17 +98,35 @@ class Copy {
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
       const tallyOptions = this.#tallyOptions(since)
       const look = await lookBeforeSecondCopy(
-        source, target, journal, previous, marchOptions, tallyOptions, options.overwriteNewer,
-        () => inheritHashes(journal, previous, run), this.#context,
+        source,
+        target,
+        journal,
+        previous,
+        marchOptions,
+        tallyOptions,
+        options.overwriteNewer,
+        () => inheritHashes(journal, previous, run),
+        this.#context,
       )
       if (!look.whole) return this.#interrupted(0)
-      if (look.tally.found === 0 && look.tally.unknown === 0 && (look.tally.extras === 0 || !options.deleteExtras)) {
+      if (
+        look.tally.found === 0 &&
+        look.tally.unknown === 0 &&
+        (look.tally.extras === 0 || !options.deleteExtras)
+      ) {
         inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
         return this.#conclude(run, beginning, look.tally, 0)
       }
       // The march that writes reads the source again, and counts what it reads.
-      Object.assign(this.#context.counts, { read: 0, bytesRead: 0, directories: 0, failed: 0, phaseDone: 0, phaseBytes: 0 })
+      Object.assign(this.#context.counts, {
+        read: 0,
+        bytesRead: 0,
+        directories: 0,
+        failed: 0,
+        phaseDone: 0,
+        phaseBytes: 0,
+      })
     }
     return this.#copy(run, beginning)
   }
@@ -119,13 +140,16 @@ class Copy {
     if (!beginning.targetExists) counts.created += await target.createAncestors()
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
+      const access = new TemporaryAccess(target, run, { rules: this.#rules, verify: options.verify })
+      await access.resume()
       const counters = new Counters(target, options.maxSteps, this.#context)
       const hand = new CopyHand({
         source,
         target,
         counters,
         rules: this.#rules,
-        repairer: new Repairer(source, target, options),
+        repairer: new Repairer(source, target, options, access),
+        access,
         recorder: new Recorder(run, beginning.resumed, target, this.#context),
         extras: beginning.resumed ? null : extras,
         options,
@@ -140,19 +164,36 @@ class Copy {
       if (extras !== null) await this.#deleteExtras(extras)
       if (signal.aborted) return this.#interrupted(hand.moved)
       await this.#rememberTarget(run)
-      if (!options.verify) return await this.#unproven(beginning, hand)
+      if (!options.verify) {
+        await this.#finishAcls(run)
+        return await this.#unproven(beginning, hand)
+      }
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
       counts.phaseDone = 0
       counts.phaseBytes = 0
       counts.phaseTotal = counts.read
       const proof = await prove(
-        source, target, run, options, counters, marchOptions, this.#tallyOptions(beginning.since), this.#context,
+        source,
+        target,
+        run,
+        options,
+        counters,
+        access,
+        marchOptions,
+        { ...this.#tallyOptions(beginning.since), reported: hand.failedPaths },
+        this.#context,
       )
       if (!proof.whole) return this.#interrupted(proof.tally.moved)
+      await this.#finishAcls(run)
       return await this.#conclude(run, beginning, proof.tally, hand.unequal)
     } finally {
       extras?.close()
     }
+  }
+
+  /** Everything below is written and proved: nothing of the temporary identity stays. */
+  async #finishAcls(run: Run): Promise<void> {
+    this.#context.counts.failed += await finishAcls(run, this.#job.target, this.#context.emit)
   }
 
   /** A resumed run goes on with the directories that were not done. */
@@ -163,7 +204,9 @@ class Copy {
     for (let last: string | undefined; ; ) {
       const page = run.pending(1000, last)
       for (const { path, watermark, childHash, children } of page) {
-        directories.push(new Directory(path, null, { inSource: true, inTarget: true, watermark, childHash, children }))
+        directories.push(
+          new Directory(path, null, { inSource: true, inTarget: true, watermark, childHash, children }),
+        )
       }
       last = page.at(-1)?.path
       if (page.length < 1000) break
@@ -181,7 +224,13 @@ class Copy {
     const { source, target, options } = this.#job
     const context = { ...this.#context, counts: { ...this.#context.counts }, emit: () => {} }
     const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options))
-    await march(source, target, hand, { ...this.#march, descendTargetOnly: true, data: false }, { from: 'root', target: true })
+    await march(
+      source,
+      target,
+      hand,
+      { ...this.#march, descendTargetOnly: true, data: false },
+      { from: 'root', target: true },
+    )
     this.#context.counts.failed += context.counts.failed - this.#context.counts.failed
   }
 
@@ -199,7 +248,8 @@ class Copy {
         `${count} znodes are only on the target, more than --max-delete ${options.maxDelete} allows; nothing was deleted.`,
       )
     }
-    if (!(await options.confirmDelete(count))) throw new SafetyRefusal(`The deletion of ${count} znodes was not confirmed; nothing was deleted.`)
+    if (!(await options.confirmDelete(count)))
+      throw new SafetyRefusal(`The deletion of ${count} znodes was not confirmed; nothing was deleted.`)
     emit({ type: 'phase', phase: 'delete' })
     await extras.delete(source, target)
   }
@@ -211,7 +261,10 @@ class Copy {
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
       const hand = new PlanHand(options, this.#rules, this.#context, extras, leavesRoot(target, options))
-      const whole = await march(source, target, hand, this.#march, { from: 'root', target: beginning.targetExists })
+      const whole = await march(source, target, hand, this.#march, {
+        from: 'root',
+        target: beginning.targetExists,
+      })
       if (!whole) return this.#interrupted(0)
       if (extras !== null) {
         for (const { path } of extras.doomed()) {
@@ -225,7 +278,8 @@ class Copy {
         }
       }
       const left = counts.failed + beginning.reserved
-      if (left > 0) return this.#result('incomplete', `${left} znodes could not be copied.`, 'unknown', 0, null, null)
+      if (left > 0)
+        return this.#result('incomplete', `${left} znodes could not be copied.`, 'unknown', 0, null, null)
       return this.#result('done', '', 'unknown', 0, null, null)
     } finally {
       extras?.close()
@@ -238,9 +292,11 @@ class Copy {
     const left = this.#context.counts.failed + beginning.reserved
     const extra = this.#job.options.merge ? 0 : hand.extrasLeft
     const open = hand.unequal + extra
-    const result = (status: Status, message: string) => this.#result(status, message, 'unknown', hand.moved, digest, null)
+    const result = (status: Status, message: string) =>
+      this.#result(status, message, 'unknown', hand.moved, digest, null)
     if (left > 0) return result('incomplete', `${left} znodes could not be copied.`)
-    if (open > 0 && this.#context.counts.deleted < open) return result('different', `${open} znodes on the target are not as on the source.`)
+    if (open > 0 && this.#context.counts.deleted < open)
+      return result('different', `${open} znodes on the target are not as on the source.`)
     if (!quiet) return result('different', MOVED)
     return result('done', '')
   }
@@ -257,19 +313,39 @@ class Copy {
     const consistency: Consistency = tally.moved === 0 ? 'quiet' : tally.found === 0 ? 'converged' : 'moving'
     const source = whole ? tally.sourceSum.hex() : null
     const target = whole ? tally.targetSum.hex() : null
-    const result = (status: Status, message: string) => this.#result(status, message, consistency, tally.moved, source, target)
+    const result = (status: Status, message: string) =>
+      this.#result(status, message, consistency, tally.moved, source, target)
     const left = Math.max(counts.failed, tally.unknown) + beginning.reserved
     if (left > 0) return result('incomplete', `${left} znodes could not be copied or compared.`)
-    if (tally.found > 0) return result('different', `${tally.found} znodes differ${tally.moved > 0 ? '; the source is still changing' : ''}${unequal > 0 ? '; persistent znodes stand where the source has ephemerals' : ''}.`)
+    if (tally.found > 0)
+      return result(
+        'different',
+        `${tally.found} znodes differ${tally.moved > 0 ? '; the source is still changing' : ''}${unequal > 0 ? '; persistent znodes stand where the source has ephemerals' : ''}.`,
+      )
     if (!quiet) return result('different', MOVED)
-    if (tally.extras > 0) this.#context.emit({ type: 'note', message: `${tally.extras} znodes that are only on the target were left there (--merge).` })
+    if (tally.extras > 0)
+      this.#context.emit({
+        type: 'note',
+        message: `${tally.extras} znodes that are only on the target were left there (--merge).`,
+      })
     if (tally.ahead > 0) this.#context.emit({ type: 'note', message: aheadNote(tally.ahead) })
-    if (tally.kept > 0) this.#context.emit({ type: 'note', message: `${tally.kept} znodes were left as they are on the target (--keep-existing).` })
+    if (tally.kept > 0)
+      this.#context.emit({
+        type: 'note',
+        message: `${tally.kept} znodes were left as they are on the target (--keep-existing).`,
+      })
     return result('done', '')
   }
 
   #interrupted(moved: number): JobResult {
-    return this.#result('interrupted', 'Interrupted; the same command goes on from here.', 'unknown', moved, null, null)
+    return this.#result(
+      'interrupted',
+      'Interrupted; the same command goes on from here.',
+      'unknown',
+      moved,
+      null,
+      null,
+    )
   }
 
   #result(
@@ -280,7 +356,14 @@ class Copy {
     source: string | null,
     target: string | null,
   ): JobResult {
-    return { status, message, counts: this.#context.counts, digest: { source, target }, sourceMoved, consistency }
+    return {
+      status,
+      message,
+      counts: this.#context.counts,
+      digest: { source, target },
+      sourceMoved,
+      consistency,
+    }
   }
 
   #finish(run: Run, result: JobResult): void {
@@ -324,7 +407,9 @@ class Copy {
     await pause(options.expectQuietMs, this.#context.signal)
     this.#quietBefore = await fingerprint(source, this.#march)
     if (this.#quietBefore !== before) {
-      throw new SafetyRefusal(`The source ${source.name} changed while it was watched (--expect-quiet); nothing was written.`)
+      throw new SafetyRefusal(
+        `The source ${source.name} changed while it was watched (--expect-quiet); nothing was written.`,
+      )
     }
   }
 

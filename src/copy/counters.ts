@@ -3,7 +3,13 @@
  * are counters. Steps go in multis; what a counter still lacks is always read through the writing session, because a
  * counter that overshoots cannot be lowered.
  */
-import { type Change, type ChangeOutcome, type StatReply, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import {
+  type Change,
+  type ChangeOutcome,
+  type StatReply,
+  type TreeTarget,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import type { JobContext } from '../tree/events.ts'
 import { type Data, nextSequence } from '../tree/znode.ts'
 
@@ -68,7 +74,11 @@ export class Counters {
     return failed
   }
 
-  async #write(goals: CounterGoal[], changes: Change[], failed: Map<string, ZnodeError>): Promise<CounterGoal[]> {
+  async #write(
+    goals: CounterGoal[],
+    changes: Change[],
+    failed: Map<string, ZnodeError>,
+  ): Promise<CounterGoal[]> {
     const outcomes = await this.#target.write(changes)
     let unsettled = false
     for (const [at, change] of changes.entries()) {
@@ -90,7 +100,14 @@ export class Counters {
   }
 }
 
-const PASSING = new Set(['NODEEXISTS', 'BADVERSION', 'SESSIONMOVED', 'THROTTLEDOP', 'OPERATIONTIMEOUT', 'REQUESTTIMEOUT'])
+const PASSING = new Set([
+  'NODEEXISTS',
+  'BADVERSION',
+  'SESSIONMOVED',
+  'THROTTLEDOP',
+  'OPERATIONTIMEOUT',
+  'REQUESTTIMEOUT',
+])
 
 interface Steps {
   sequence: number
@@ -111,7 +128,8 @@ function changesFor(goal: CounterGoal, steps: Steps, { stat }: StatReply): Chang
   for (let done = 0; done < sequence; done += STEPS_A_CHANGE) {
     changes.push({ kind: 'advance', path, steps: Math.min(STEPS_A_CHANGE, sequence - done) })
   }
-  const perChange = data === null || data.length === 0 ? STEPS_A_CHANGE : Math.max(1, Math.floor(256_000 / data.length))
+  const perChange =
+    data === null || data.length === 0 ? STEPS_A_CHANGE : Math.max(1, Math.floor(256_000 / data.length))
   const version = Math.min(steps.version, STEPS_A_ROUND)
   for (let done = 0; done < version; ) {
     const times = Math.min(perChange, STEPS_A_CHANGE, version - done)
@@ -128,7 +146,10 @@ function stepsIn(change: Change): number {
 
 function giveUp(goals: readonly CounterGoal[], failed: Map<string, ZnodeError>): CounterGoal[] {
   for (const { path } of goals) {
-    failed.set(path, new ZnodeError('SEQUENCE', `its counters could not be brought up in ${MAX_IDLE_ROUNDS} tries`))
+    failed.set(
+      path,
+      new ZnodeError('SEQUENCE', `its counters could not be brought up in ${MAX_IDLE_ROUNDS} tries`),
+    )
   }
   return []
 }

@@ -1,5 +1,5 @@
 /** What a copy has to do about one path. The same answer serves the march, the recovery and the rounds. */
-import { OPEN_ACL } from '../tree/acl.ts'
+import { type AclList, OPEN_ACL } from '../tree/acl.ts'
 import { compare } from '../tree/compare.ts'
 import { type Change, type Side, ZnodeError } from '../tree/contracts.ts'
 import type { Pair } from '../tree/pairs.ts'
@@ -21,7 +21,13 @@ export type Decision =
 
 const NOTHING: Decision = { do: 'nothing' }
 
-export function decide(pair: Pair, options: { keepExisting: boolean }): Decision {
+export interface DecisionRules {
+  keepExisting: boolean
+  /** The ACL to write for a source znode that has one. */
+  aclFor: (pair: Pair) => AclList | ZnodeError
+}
+
+export function decide(pair: Pair, options: DecisionRules): Decision {
   const comparison = compare(pair)
   if (comparison.is === 'same' || comparison.is === 'nothing') return NOTHING
   if (comparison.is === 'unknown') return { do: 'fail', side: comparison.side, error: comparison.error }
@@ -32,16 +38,15 @@ export function decide(pair: Pair, options: { keepExisting: boolean }): Decision
   if (what.includes('ephemeral')) {
     return source.stat.ephemeralOwner !== 0n ? { do: 'skip-ephemeral', stale: true } : { do: 'occupied' }
   }
-  if (target === null) {
-    return { do: 'create', change: { kind: 'create', path, data: source.data, acl: source.acl ?? OPEN_ACL } }
-  }
-  if (options.keepExisting) return { do: 'keep' }
+  if (target !== null && options.keepExisting) return { do: 'keep' }
+  const acl = source.acl === null ? OPEN_ACL : options.aclFor(pair)
+  if (acl instanceof ZnodeError) return { do: 'fail', side: 'target', error: acl }
+  if (target === null) return { do: 'create', change: { kind: 'create', path, data: source.data, acl } }
   return {
     do: 'update',
-    acl:
-      what.includes('acl') && source.acl !== null
-        ? { kind: 'setAcl', path, acl: source.acl, aversion: target.stat.aversion }
-        : null,
-    data: what.includes('data') ? { kind: 'setData', path, data: source.data, version: target.stat.version } : null,
+    acl: what.includes('acl') ? { kind: 'setAcl', path, acl, aversion: target.stat.aversion } : null,
+    data: what.includes('data')
+      ? { kind: 'setData', path, data: source.data, version: target.stat.version }
+      : null,
   }
 }

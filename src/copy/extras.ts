@@ -73,7 +73,11 @@ export class Extras {
     this.#spool.close()
   }
 
-  async #deleteBatch(batch: { path: string; version: number }[], source: TreeSource, target: TreeTarget): Promise<void> {
+  async #deleteBatch(
+    batch: { path: string; version: number }[],
+    source: TreeSource,
+    target: TreeTarget,
+  ): Promise<void> {
     if (batch.length === 0) return
     const { counts, emit } = this.#context
     const still = await source.lane(0n).stat(batch.map((one) => one.path))
@@ -81,7 +85,9 @@ export class Extras {
       const reply = still[at]
       return reply instanceof ZnodeError ? reply.gone : reply !== undefined && isEphemeral(reply.stat)
     })
-    const outcomes = await target.writeEach(doomed.map(({ path, version }) => ({ kind: 'delete', path, version })))
+    const outcomes = await target.writeEach(
+      doomed.map(({ path, version }) => ({ kind: 'delete', path, version })),
+    )
     for (const [at, { path }] of doomed.entries()) {
       const outcome = outcomes[at] as ChangeOutcome
       if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
@@ -103,6 +109,7 @@ export class Extras {
   #stay(path: string, reason: string): void {
     this.#context.counts.skipped++
     this.#context.emit({ type: 'skipped', path, reason })
-    for (let parent = parentPath(path); parent !== null; parent = parentPath(parent)) this.#staying.add(parent)
+    for (let parent = parentPath(path); parent !== null; parent = parentPath(parent))
+      this.#staying.add(parent)
   }
 }

@@ -1,4 +1,5 @@
 /** The hand of a dry run: it says what a copy would do, and does nothing. */
+import { OPEN_ACL } from '../tree/acl.ts'
 import type { Side, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import type { Directory } from '../tree/directory.ts'
@@ -21,7 +22,13 @@ export class PlanHand implements MarchHand {
   readonly #extras: Extras | null
   readonly #leavesRoot: boolean
 
-  constructor(options: CopyOptions, rules: CounterRules, context: JobContext, extras: Extras | null, leavesRoot: boolean) {
+  constructor(
+    options: CopyOptions,
+    rules: CounterRules,
+    context: JobContext,
+    extras: Extras | null,
+    leavesRoot: boolean,
+  ) {
     this.#options = options
     this.#rules = rules
     this.#context = context
@@ -56,7 +63,10 @@ export class PlanHand implements MarchHand {
     counts.phaseDone++
     const { path } = pair
     if (path === '' && this.#leavesRoot) return
-    const decision = decide(pair, this.#options)
+    const decision = decide(pair, {
+      keepExisting: this.#options.keepExisting,
+      aclFor: ({ source }) => source?.acl ?? OPEN_ACL,
+    })
     this.#planCounters(pair, decision)
     switch (decision.do) {
       case 'nothing':
@@ -84,7 +94,12 @@ export class PlanHand implements MarchHand {
         else this.#extras.add(pair)
         return
       case 'occupied':
-        return this.#fail(path, 'target', 'EPHEMERAL', 'someone’s ephemeral znode is in its place on the target')
+        return this.#fail(
+          path,
+          'target',
+          'EPHEMERAL',
+          'someone’s ephemeral znode is in its place on the target',
+        )
       case 'fail':
         return this.#fail(path, decision.side, decision.error.code, decision.error.message)
     }

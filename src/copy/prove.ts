@@ -1,18 +1,19 @@
 /** The proof after a copy: both sides are read again, and what differs is copied and compared again, in rounds. */
 import type { Run } from '../journal/index.ts'
 import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
-import type { JobContext } from '../tree/events.ts'
-import { march, type MarchOptions } from '../tree/march.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
+import type { JobContext } from '../tree/events.ts'
+import { type MarchOptions, march } from '../tree/march.ts'
 import { parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
-import type { CopyOptions } from './options.ts'
 import type { CounterGoal, Counters } from './counters.ts'
 import { goalOf, sequenceGoal } from './goals.ts'
+import type { CopyOptions } from './options.ts'
 import { type Repaired, Repairer } from './repair.ts'
+import type { TemporaryAccess } from './temporary-access.ts'
 
 export interface Proof {
   tally: Tally
@@ -26,6 +27,7 @@ export async function prove(
   run: Run | null,
   options: CopyOptions,
   counters: Counters,
+  access: TemporaryAccess,
   marchOptions: MarchOptions,
   tallyOptions: TallyOptions,
   context: JobContext,
@@ -52,8 +54,12 @@ export async function prove(
   tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
   const whole = await march(source, target, tally, marchOptions, { from: 'root', target: true })
   const rules = tallyOptions.counters
-  const repairer = new Repairer(source, target, options)
-  for (let round = 0; whole && round < options.rounds && tally.differences.length > 0 && !signal.aborted; round++) {
+  const repairer = new Repairer(source, target, options, access)
+  for (
+    let round = 0;
+    whole && round < options.rounds && tally.differences.length > 0 && !signal.aborted;
+    round++
+  ) {
     if (tally.overflow > 0) break
     if (round > 0) {
       emit({ type: 'phase', phase: 'settle' })
@@ -74,11 +80,20 @@ export async function prove(
 }
 
 /** After everything was made: a counter that was brought up before its last child would overshoot. */
-async function bringCounters(repaired: Iterable<Repaired>, counters: Counters, rules: CounterRules): Promise<void> {
+async function bringCounters(
+  repaired: Iterable<Repaired>,
+  counters: Counters,
+  rules: CounterRules,
+): Promise<void> {
   const goals: CounterGoal[] = []
   for (const { pair, decision, result } of repaired) {
     if (result === 'failed') continue
-    const goal = goalOf(pair, decision, rules) ?? { path: pair.path, sequence: null, version: null, data: null }
+    const goal = goalOf(pair, decision, rules) ?? {
+      path: pair.path,
+      sequence: null,
+      version: null,
+      data: null,
+    }
     const sequence = sequenceGoal(pair, rules)
     if (sequence > 0 && pair.source?.stat.ephemeralOwner === 0n) goals.push({ ...goal, sequence })
     else if (goal.version !== null) goals.push(goal)

@@ -1,6 +1,7 @@
 /** `--expect-quiet`: whether anything in the source changes, told by a sum over every znode's Stat and ACL. */
-import { DigestSum, znodeDigest } from '../tree/digest.ts'
+
 import type { Side, TreeSource, ZnodeError } from '../tree/contracts.ts'
+import { DigestSum, znodeDigest } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import type { MarchHand, MarchOptions, MarchPair } from '../tree/march.ts'
 import { march } from '../tree/march.ts'

@@ -3,13 +3,21 @@
  * lost, a difference that the verification found. Both sides are read again, the target through the writing session,
  * so that a write that is still on its way is not counted twice.
  */
-import { type Change, type ChangeOutcome, type Side, type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import {
+  type Change,
+  type ChangeOutcome,
+  type Side,
+  type TreeSource,
+  type TreeTarget,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import { newPair } from '../tree/march.ts'
 import { type Pair, readPairs } from '../tree/pairs.ts'
 import { byPath, parentPath } from '../tree/path.ts'
 import { ByteWindow } from '../tree/windows.ts'
-import { decide, type Decision } from './decide.ts'
+import { type Decision, decide } from './decide.ts'
 import type { CopyOptions } from './options.ts'
+import type { TemporaryAccess } from './temporary-access.ts'
 
 const BATCH = 256
 const WINDOW_BYTES = 8 * 1024 * 1024
@@ -31,12 +39,14 @@ export class Repairer {
   readonly #source: TreeSource
   readonly #target: TreeTarget
   readonly #options: CopyOptions
+  readonly #access: TemporaryAccess
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(source: TreeSource, target: TreeTarget, options: CopyOptions) {
+  constructor(source: TreeSource, target: TreeTarget, options: CopyOptions, access: TemporaryAccess) {
     this.#source = source
     this.#target = target
     this.#options = options
+    this.#access = access
   }
 
   /** One call at a time, in the order of asking: parents were asked for before their children. */
@@ -58,7 +68,8 @@ export class Repairer {
       }
       idle = again.length < open.length ? 0 : idle + 1
       if (idle === MAX_IDLE_ROUNDS) {
-        for (const { path, error } of again) fail(repaired, newPair(path, true, true, null, null, true), 'target', error)
+        for (const { path, error } of again)
+          fail(repaired, newPair(path, true, true, null, null, true), 'target', error)
         break
       }
       open = withMissingParents(again, open, repaired)
@@ -90,15 +101,22 @@ export class Repairer {
     repaired: Map<string, Repaired>,
     closes: Map<string, number>,
   ): Promise<{ path: string; error: ZnodeError }[]> {
-    const decisions = pairs.map((pair) => decide(pair, this.#options))
+    await this.#access.prepare(pairs)
+    const rules = {
+      keepExisting: this.#options.keepExisting,
+      aclFor: (pair: Pair) => this.#access.aclFor(pair),
+    }
+    const decisions = pairs.map((pair) => decide(pair, rules))
     const failures = await this.#apply(decisions)
     const again: { path: string; error: ZnodeError }[] = []
     for (const [at, pair] of pairs.entries()) {
       const decision = decisions[at] as Decision
       const failure = failures[at] ?? null
       if (decision.do === 'fail') fail(repaired, pair, decision.side, decision.error, decision)
-      else if (failure === null) repaired.set(pair.path, { pair, result: resultOf(decision), decision, side: 'target', error: null })
-      else if (isFinal(failure, pairs.length === 1, pair, closes)) fail(repaired, pair, 'target', tooLarge(failure, pair, closes), decision)
+      else if (failure === null)
+        repaired.set(pair.path, { pair, result: resultOf(decision), decision, side: 'target', error: null })
+      else if (isFinal(failure, pairs.length === 1, pair, closes))
+        fail(repaired, pair, 'target', tooLarge(failure, pair, closes), decision)
       else again.push({ path: pair.path, error: asError(failure) })
     }
     return again
@@ -121,7 +139,9 @@ export class Repairer {
       }
     }
     await step((decision) => (decision.do === 'update' ? decision.acl : null))
-    await step((decision) => (decision.do === 'update' ? decision.data : decision.do === 'create' ? decision.change : null))
+    await step((decision) =>
+      decision.do === 'update' ? decision.data : decision.do === 'create' ? decision.change : null,
+    )
     return failures
   }
 }
@@ -131,7 +151,15 @@ export function isPassing(outcome: Exclude<ChangeOutcome, 'done'>): boolean {
   return outcome === 'unsettled' || PASSING.has(outcome.code)
 }
 
-const PASSING = new Set(['NODEEXISTS', 'NONODE', 'BADVERSION', 'SESSIONMOVED', 'THROTTLEDOP', 'OPERATIONTIMEOUT', 'REQUESTTIMEOUT'])
+const PASSING = new Set([
+  'NODEEXISTS',
+  'NONODE',
+  'BADVERSION',
+  'SESSIONMOVED',
+  'THROTTLEDOP',
+  'OPERATIONTIMEOUT',
+  'REQUESTTIMEOUT',
+])
 
 function isFinal(
   outcome: Exclude<ChangeOutcome, 'done'>,
@@ -146,7 +174,11 @@ function isFinal(
   return count >= MAX_CLOSES
 }
 
-function tooLarge(outcome: Exclude<ChangeOutcome, 'done'>, pair: Pair, closes: Map<string, number>): ZnodeError {
+function tooLarge(
+  outcome: Exclude<ChangeOutcome, 'done'>,
+  pair: Pair,
+  closes: Map<string, number>,
+): ZnodeError {
   if (outcome !== 'unsettled') return outcome
   const bytes = pair.source?.data?.length ?? 0
   return new ZnodeError(

@@ -5,7 +5,7 @@ import { DigestSum } from '../tree/digest.ts'
 import type { Status } from '../tree/events.ts'
 import { guarded } from './problems.ts'
 import { loadDirectory, type StoredDirectory, storeDirectory, storeIdentity } from './rows.ts'
-import type { DirectoryRow, JournalReader, RecordBatch, RunEnd, RunInfo } from './types.ts'
+import type { DirectoryRow, JournalReader, RecordBatch, RunEnd, RunInfo, TemporaryAcl } from './types.ts'
 
 export class Run {
   readonly id: string
@@ -87,19 +87,31 @@ export class Run {
     this.#set('target_identity', storeIdentity(identity))
   }
 
-  /** On disk when this returns: only then may the target get the temporary entry. */
-  addTemporaryAcl(path: string, finalAcl: Buffer): void {
-    this.#durably('INSERT OR REPLACE INTO temporary_acls VALUES (?, ?, ?)', this.#number, path, finalAcl)
+  /** On disk when this returns: only then may the target get the temporary entries. */
+  addTemporaryAcls(acls: readonly TemporaryAcl[]): void {
+    this.#durably(() => {
+      const insert = this.#db.prepare('INSERT OR REPLACE INTO temporary_acls VALUES (?, ?, ?)')
+      for (const { path, finalAcl } of acls) insert.run(this.#number, path, finalAcl)
+    })
   }
 
-  /** When the directory has its final ACL, or is gone. */
-  removeTemporaryAcl(path: string): void {
-    this.#write('DELETE FROM temporary_acls WHERE run = ? AND path = ?', this.#number, path)
+  /** When the znodes have their final ACLs, or are gone. */
+  removeTemporaryAcls(paths: readonly string[]): void {
+    this.#atOnce(() => {
+      const remove = this.#db.prepare('DELETE FROM temporary_acls WHERE run = ? AND path = ?')
+      for (const path of paths) remove.run(this.#number, path)
+    })
+  }
+
+  temporaryAcls(): TemporaryAcl[] {
+    return this.#journal.temporaryAcls(this.id)
   }
 
   /** On disk when this returns. Wiped by `finish`, unless entries of this identity are still on the target. */
   setIdentitySecret(secret: Buffer): void {
-    this.#durably('INSERT OR REPLACE INTO secrets VALUES (?, ?)', this.#number, secret)
+    this.#durably(() =>
+      this.#db.prepare('INSERT OR REPLACE INTO secrets VALUES (?, ?)').run(this.#number, secret),
+    )
   }
 
   identitySecret(): Buffer | null {
@@ -114,7 +126,7 @@ export class Run {
   /** Takes the secret off the disk, for good. */
   wipeIdentitySecret(): void {
     if (this.identitySecret() === null) return
-    this.#durably('DELETE FROM secrets WHERE run = ?', this.#number)
+    this.#durably(() => this.#db.prepare('DELETE FROM secrets WHERE run = ?').run(this.#number))
     // secure_delete has zeroed it in the database; the WAL still has the page that held it.
     guarded(this.#file, () => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
   }
@@ -183,11 +195,11 @@ export class Run {
     guarded(this.#file, () => this.#db.prepare(sql).run(...bindings))
   }
 
-  #durably(sql: string, ...bindings: unknown[]): void {
+  #durably(work: () => void): void {
     guarded(this.#file, () => {
       this.#db.pragma('synchronous = FULL')
       try {
-        this.#db.prepare(sql).run(...bindings)
+        this.#db.transaction(work).immediate()
       } finally {
         this.#db.pragma('synchronous = NORMAL')
       }

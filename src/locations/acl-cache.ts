@@ -1,11 +1,18 @@
 /** A tree has few distinct ACLs: each is decoded once, and equal lists are one object. */
-import { type AclList, aclList } from '../tree/acl.ts'
+import { type AclEntry, type AclList, aclList } from '../tree/acl.ts'
 import { decodeAcl, encodeAcl } from '../zookeeper/index.ts'
 
 const MOST_KEPT = 10_000
 
 export class AclCache {
   readonly #lists = new Map<string, AclList>()
+  readonly #hidden: Buffer[] = []
+
+  /** Entries of this digest id are left out from now on: they are the tool's own, and not there to stay. */
+  hide(id: string): void {
+    this.#hidden.push(Buffer.from(id))
+    this.#lists.clear()
+  }
 
   /** `bytes`: the raw jute vector. */
   list(bytes: Buffer): AclList {
@@ -14,9 +21,14 @@ export class AclCache {
     if (known !== undefined) return known
     if (this.#lists.size === MOST_KEPT) this.#lists.clear()
     // A copy: the bytes are a view of a frame, which must not stay in memory for it.
-    const list = aclList(decodeAcl(Buffer.from(bytes)))
+    const entries = decodeAcl(Buffer.from(bytes))
+    const list = aclList(this.#hidden.length === 0 ? entries : entries.filter((entry) => !this.#hides(entry)))
     this.#lists.set(key, list)
     return list
+  }
+
+  #hides({ scheme, id }: AclEntry): boolean {
+    return scheme === 'digest' && this.#hidden.some((hidden) => hidden.equals(id))
   }
 }
 

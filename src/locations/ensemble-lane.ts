@@ -1,6 +1,12 @@
 /** Reads of a tree through one session: in batches by multiRead where the server has it, pipelined where not. */
 import pLimit from 'p-limit'
-import { type DataReply, type ListReply, type StatReply, type TreeReader, ZnodeError } from '../tree/contracts.ts'
+import {
+  type DataReply,
+  type ListReply,
+  type StatReply,
+  type TreeReader,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import { absolutePath } from '../tree/path.ts'
 import { type DataResult, type MultiReadReply, operations, ZooKeeperError } from '../zookeeper/index.ts'
 import type { AclCache } from './acl-cache.ts'
@@ -95,7 +101,9 @@ export class EnsembleLane implements TreeReader {
   }
 
   async #lists(paths: string[]): Promise<(ListReply | ZnodeError)[]> {
-    const [outcome] = (await this.#hasMultiRead()) ? await this.#session.read(operations.multiReadChildren, [paths]) : []
+    const [outcome] = (await this.#hasMultiRead())
+      ? await this.#session.read(operations.multiReadChildren, [paths])
+      : []
     if (outcome !== undefined && !(outcome instanceof ZooKeeperError)) {
       return outcome.results.map((result, at) => this.#listReply(result, outcome.zxid, paths[at] as string))
     }
@@ -105,7 +113,11 @@ export class EnsembleLane implements TreeReader {
     )
   }
 
-  #listReply(result: { children: string[] } | ZooKeeperError, zxid: bigint, path: string): ListReply | ZnodeError {
+  #listReply(
+    result: { children: string[] } | ZooKeeperError,
+    zxid: bigint,
+    path: string,
+  ): ListReply | ZnodeError {
     if (result instanceof ZooKeeperError) return this.#shared.failures.ofZnode(result)
     const names = path === '/' ? result.children.filter((name) => name !== 'zookeeper') : result.children
     return { names: names.sort(), zxid }
@@ -128,7 +140,8 @@ export class EnsembleLane implements TreeReader {
           : this.#eachData(batch),
       )
       let largest = 0
-      for (const reply of read) if (!(reply instanceof ZnodeError)) largest = Math.max(largest, reply.data?.length ?? 0)
+      for (const reply of read)
+        if (!(reply instanceof ZnodeError)) largest = Math.max(largest, reply.data?.length ?? 0)
       this.#shared.sawBatch(largest)
       replies.push(...read)
     }

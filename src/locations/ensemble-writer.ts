@@ -7,7 +7,7 @@ import type { Change, ChangeOutcome } from '../tree/contracts.ts'
 import { absolutePath } from '../tree/path.ts'
 import { MultiError, type MultiOp, type Operation, operations, ZooKeeperError } from '../zookeeper/index.ts'
 import { rawAcl } from './acl-cache.ts'
-import { endsTheSession, isLost, type Failures } from './failures.ts'
+import { endsTheSession, type Failures, isLost } from './failures.ts'
 import type { SessionKeeper } from './session-keeper.ts'
 
 /** Well under jute.maxbuffer's default of 1048575, which counts the whole request. */
@@ -55,6 +55,7 @@ export class EnsembleWriter {
   readonly #session: SessionKeeper
   readonly #root: string
   readonly #failures: Failures
+  readonly #calls = new Set<Promise<unknown>>()
   #queue: Item[] = []
   #head = 0
   #inFlight = 0
@@ -68,16 +69,26 @@ export class EnsembleWriter {
 
   write(changes: readonly Change[], alone: boolean): Promise<ChangeOutcome[]> {
     if (changes.length === 0) return Promise.resolve([])
-    return new Promise((resolve, reject) => {
+    const called = new Promise<ChangeOutcome[]>((resolve, reject) => {
       const call = new Call(changes.length, resolve, reject)
       for (const [at, change] of changes.entries()) {
         const bytes = sizeOf(change)
         // setACL cannot be part of a multi, and what fills a batch goes alone.
-        const single = change.kind === 'setAcl' || (MANY[change.kind] === undefined && (alone || bytes > BATCH_BYTES))
+        const single =
+          change.kind === 'setAcl' || (MANY[change.kind] === undefined && (alone || bytes > BATCH_BYTES))
         this.#queue.push({ change, bytes, alone: single, call, at })
       }
       this.#schedule()
     })
+    this.#calls.add(called)
+    const forget = () => this.#calls.delete(called)
+    called.then(forget, forget)
+    return called
+  }
+
+  /** Resolves when everything that was written before has an outcome. */
+  async drained(): Promise<void> {
+    await Promise.allSettled([...this.#calls])
   }
 
   /** Once a tick, so that what several groups write in the same tick shares a batch. */
@@ -188,7 +199,10 @@ export class EnsembleWriter {
       case 'advance': {
         const child = absolutePath(path, STEP_NAME)
         for (let step = 0; step < change.steps; step++) {
-          ops.push({ op: 'create', path: child, data: null, acl: STEP_ACL }, { op: 'delete', path: child, version: -1 })
+          ops.push(
+            { op: 'create', path: child, data: null, acl: STEP_ACL },
+            { op: 'delete', path: child, version: -1 },
+          )
         }
         return
       }
@@ -238,8 +252,10 @@ const STEP_ACL = rawAcl(OPEN_ACL)
 
 function sizeOf(change: Change): number {
   // A path's characters can be three bytes each.
-  if (change.kind === 'advance') return change.steps * 2 * (CHANGE_OVERHEAD + STEP_NAME.length + change.path.length * 3)
-  if (change.kind === 'touch') return change.times * (CHANGE_OVERHEAD + change.path.length * 3 + (change.data?.length ?? 0))
+  if (change.kind === 'advance')
+    return change.steps * 2 * (CHANGE_OVERHEAD + STEP_NAME.length + change.path.length * 3)
+  if (change.kind === 'touch')
+    return change.times * (CHANGE_OVERHEAD + change.path.length * 3 + (change.data?.length ?? 0))
   const data = change.kind === 'create' || change.kind === 'setData' ? (change.data?.length ?? 0) : 0
   const acl = change.kind === 'create' ? change.acl.canonical.length : 0
   return CHANGE_OVERHEAD + change.path.length * 3 + data + acl

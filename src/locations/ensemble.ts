@@ -5,6 +5,7 @@ import {
   type ChangeOutcome,
   type RootIdentity,
   type Side,
+  type TemporaryIdentities,
   type TreeReader,
   type TreeTarget,
   ZnodeError,
@@ -12,6 +13,7 @@ import {
 import type { Emit } from '../tree/events.ts'
 import { type AuthInfo, operations, type Stat, ZooKeeperError } from '../zookeeper/index.ts'
 import { AclCache } from './acl-cache.ts'
+import { EnsembleIdentities } from './ensemble-identities.ts'
 import { EnsembleLane, Reading } from './ensemble-lane.ts'
 import { EnsembleWriter } from './ensemble-writer.ts'
 import { Failures } from './failures.ts'
@@ -51,6 +53,7 @@ export class Ensemble implements TreeTarget {
   readonly #failures: Failures
   readonly #reading: Reading
   readonly #identities: Identity[]
+  readonly temporary: TemporaryIdentities
   #lanes = 0
 
   constructor(setup: EnsembleSetup) {
@@ -70,10 +73,21 @@ export class Ensemble implements TreeTarget {
     }
     // Other sessions of ours wait for the same servers: one voice is enough.
     const silent = { ...options, onWaiting: () => {} }
-    this.#readers = Array.from({ length: setup.sessions }, (_, at) => new SessionKeeper(at === 0 ? options : silent, this.#failures))
+    this.#readers = Array.from(
+      { length: setup.sessions },
+      (_, at) => new SessionKeeper(at === 0 ? options : silent, this.#failures),
+    )
     this.#writing = new SessionKeeper(silent, this.#failures)
     this.#reading = new Reading(location.path, this.#failures, new AclCache())
     this.#writer = new EnsembleWriter(this.#writing, location.path, this.#failures)
+    this.temporary = new EnsembleIdentities({
+      root: location.path,
+      sessions: [...this.#readers, this.#writing],
+      writing: this.#writing,
+      writer: this.#writer,
+      acls: this.#reading.acls,
+      failures: this.#failures,
+    })
   }
 
   async connect(): Promise<void> {
@@ -100,7 +114,8 @@ export class Ensemble implements TreeTarget {
     if (reply === undefined || reply.stat === null) return null
     // A root that may not be read leaves nothing to do: better said at once than for every znode.
     const [data] = await this.#first.read(operations.getData, [rootPath])
-    if (data instanceof ZooKeeperError && data.code !== 'NONODE') throw this.#refused(data, `reading ${rootPath}`)
+    if (data instanceof ZooKeeperError && data.code !== 'NONODE')
+      throw this.#refused(data, `reading ${rootPath}`)
     return { czxid: reply.stat.czxid, ctime: reply.stat.ctime }
   }
 
@@ -148,7 +163,8 @@ export class Ensemble implements TreeTarget {
         acl = Buffer.from(reply.aclBytes)
         continue
       }
-      if (reply?.code !== 'NONODE' || acl === null) throw this.#refused(reply, `reading the ACL of ${path}, above the root`)
+      if (reply?.code !== 'NONODE' || acl === null)
+        throw this.#refused(reply, `reading the ACL of ${path}, above the root`)
       const [created] = await this.#writing.send(operations.create, [{ path, data: Buffer.alloc(0), acl }])
       if (created instanceof ZooKeeperError) {
         // Made by someone else, or by us before the reply was lost: the next look tells.

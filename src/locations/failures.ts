@@ -23,11 +23,16 @@ export class Failures {
   /** What no reading or writing of other znodes can get around. */
   ofLocation(error: unknown): LocationProblem {
     const why = error instanceof Error ? error.message : String(error)
-    return new LocationProblem(this.#side, `The ${this.#side} ${this.#name} cannot be used: ${why}.`, { cause: error })
+    return new LocationProblem(this.#side, `The ${this.#side} ${this.#name} cannot be used: ${why}.`, {
+      cause: error,
+    })
   }
 
   unauthorised(what: string): LocationProblem {
-    return new LocationProblem(this.#side, `The ${this.#side} ${this.#name} does not allow ${what} (NOAUTH)${this.hint()}.`)
+    return new LocationProblem(
+      this.#side,
+      `The ${this.#side} ${this.#name} does not allow ${what} (NOAUTH)${this.hint()}.`,
+    )
   }
 
   /** No server can notice a wrong digest password: it only makes another identity. */
@@ -46,5 +51,9 @@ const ENDS = new Set(['UNREACHABLE', 'NOTZOOKEEPER', 'AUTHFAILED', 'SESSIONCLOSE
 
 /** The request was lost on the way, or put off: reading it again is right. */
 export function isLost(error: ZooKeeperError): boolean {
-  return error.code === 'SESSIONEXPIRED' || error.retriable || (error.outcomeUnknown && !(error instanceof ServerError))
+  return (
+    error.code === 'SESSIONEXPIRED' ||
+    error.retriable ||
+    (error.outcomeUnknown && !(error instanceof ServerError))
+  )
 }

@@ -13,7 +13,11 @@ export async function isSameEnsemble(one: Reach, other: Reach): Promise<boolean>
   try {
     const { auth, retryForMs } = other
     const { sessionId, sessionPassword } = throwaway
-    return await probeSession(other.connect, sessionId, sessionPassword, { auth, retryForMs, sessionTimeoutMs })
+    return await probeSession(other.connect, sessionId, sessionPassword, {
+      auth,
+      retryForMs,
+      sessionTimeoutMs,
+    })
   } finally {
     await throwaway.close()
   }

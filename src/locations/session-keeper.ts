@@ -2,7 +2,14 @@
  * One session of a location, kept: opened when it is first needed, opened anew when it has expired, synced before the
  * first read and after every reconnect, and its reads repeated when a connection is lost under them.
  */
-import { type ClientOptions, type Operation, operations, ZooKeeperClient, ZooKeeperError } from '../zookeeper/index.ts'
+import {
+  type AuthInfo,
+  type ClientOptions,
+  type Operation,
+  operations,
+  ZooKeeperClient,
+  ZooKeeperError,
+} from '../zookeeper/index.ts'
 import type { Failures } from './failures.ts'
 import { endsTheSession, isLost } from './failures.ts'
 
@@ -22,7 +29,7 @@ export class SessionKeeper {
   #newest = 0n
 
   constructor(options: ClientOptions, failures: Failures) {
-    this.#options = options
+    this.#options = { ...options }
     this.#failures = failures
   }
 
@@ -41,6 +48,12 @@ export class SessionKeeper {
   async client(): Promise<ZooKeeperClient> {
     this.#client ??= this.#connect()
     return this.#client
+  }
+
+  /** Another identity for this session, also when it is opened anew. */
+  async addAuth(auth: AuthInfo): Promise<void> {
+    this.#options.auth = [...(this.#options.auth ?? []), auth]
+    await this.#open?.addAuth(auth)
   }
 
   /** Sends requests and returns every outcome as it is; a session that has expired is replaced for the next call. */
@@ -67,7 +80,10 @@ export class SessionKeeper {
       for (const group of alone ? open.map((at) => [at]) : [open]) {
         const again = alone
           ? [await this.#readAlone(operation, requests[group[0] as number] as Q)]
-          : await this.send(operation, group.map((at) => requests[at] as Q))
+          : await this.send(
+              operation,
+              group.map((at) => requests[at] as Q),
+            )
         for (const [index, at] of group.entries()) outcomes[at] = again[index] as R | ZooKeeperError
       }
       if (alone) break
@@ -110,7 +126,9 @@ export class SessionKeeper {
   }
 
   async #afterLoss(outcomes: readonly unknown[]): Promise<void> {
-    const throttled = outcomes.some((outcome) => outcome instanceof ZooKeeperError && outcome.code === 'THROTTLEDOP')
+    const throttled = outcomes.some(
+      (outcome) => outcome instanceof ZooKeeperError && outcome.code === 'THROTTLEDOP',
+    )
     if (throttled) await new Promise((resolve) => setTimeout(resolve, THROTTLE_PAUSE_MS))
     await this.sync()
   }

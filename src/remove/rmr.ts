@@ -10,9 +10,10 @@ import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult, Status } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
-import { type Advance, march, type MarchHand, type MarchPair } from '../tree/march.ts'
+import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { Pace } from '../tree/windows.ts'
+import type { Stat } from '../tree/znode.ts'
 
 const BATCH = 500
 const BATCHES_IN_FLIGHT = 6
@@ -26,12 +27,18 @@ export interface RmrOptions {
   /** Remove what is below the root, not the root itself. */
   keepRoot: boolean
   withEphemerals: boolean
+  /** Refuse when anything persistent is newer than this zxid: it is in no copy. `null`: do not look. */
+  copiedUpTo: bigint | null
   concurrency: number
   rate: number | null
   confirm: (counted: { znodes: number; bytes: number; ephemerals: number }) => Promise<boolean>
 }
 
-export async function rmr(location: TreeTarget, options: RmrOptions, context: JobContext): Promise<JobResult> {
+export async function rmr(
+  location: TreeTarget,
+  options: RmrOptions,
+  context: JobContext,
+): Promise<JobResult> {
   return new Removal(location, options, context).run()
 }
 
@@ -53,14 +60,17 @@ class Removal {
   async run(): Promise<JobResult> {
     const { rootPath, name } = this.#location
     if (rootPath === '/' || rootPath === '/zookeeper' || rootPath.startsWith('/zookeeper/')) {
-      throw new UsageProblem(`${rootPath} belongs to the ensemble itself and is never removed; name the subtree of one application.`)
+      throw new UsageProblem(
+        `${rootPath} belongs to the ensemble itself and is never removed; name the subtree of one application.`,
+      )
     }
     const before = await this.#location.identity()
     if (before === null) throw new UsageProblem(`The root ${name} does not exist.`)
     const spool = new PathSpool()
     try {
       const census = await this.#count(spool)
-      if (census === null) return this.#result('interrupted', 'Interrupted while counting; nothing was deleted.')
+      if (census === null)
+        return this.#result('interrupted', 'Interrupted while counting; nothing was deleted.')
       if (census.unread > 0) {
         const message = `${census.unread} znodes could not be read, so it is not known what would be deleted; nothing was deleted.`
         return this.#result('incomplete', message)
@@ -86,7 +96,10 @@ class Removal {
     this.#context.emit({ type: 'phase', phase: 'count' })
     const census = new Census(spool, this.#options, this.#context)
     await this.#location.position()
-    const whole = await march(this.#location, this.#location, census, this.#marchOptions(), { from: 'root', target: false })
+    const whole = await march(this.#location, this.#location, census, this.#marchOptions(), {
+      from: 'root',
+      target: false,
+    })
     return whole ? census : null
   }
 
@@ -111,9 +124,16 @@ class Removal {
         `${name} holds ${census.ephemerals} ephemeral znodes, such as ${census.firstEphemeral}: somebody lives there; --with-ephemerals removes it all the same.`,
       )
     }
+    if (census.firstNewer !== null) {
+      return new SafetyRefusal(
+        `${name} changed after it was compared with its copy, such as ${census.firstNewer || 'the root'}; nothing was deleted.`,
+      )
+    }
     const { maxDelete } = this.#options
     if (maxDelete !== null && census.znodes > maxDelete) {
-      return new SafetyRefusal(`${name} has ${census.znodes} znodes to delete, more than --max-delete ${maxDelete} allows; nothing was deleted.`)
+      return new SafetyRefusal(
+        `${name} has ${census.znodes} znodes to delete, more than --max-delete ${maxDelete} allows; nothing was deleted.`,
+      )
     }
     return null
   }
@@ -166,15 +186,24 @@ class Removal {
     let open = paths
     for (let tries = 1; open.length > 0; tries++) {
       await this.#location.settle()
-      const outcomes = await this.#location.writeEach(open.map((path) => ({ kind: 'delete', path, version: -1 })))
+      const outcomes = await this.#location.writeEach(
+        open.map((path) => ({ kind: 'delete', path, version: -1 })),
+      )
       const again: string[] = []
       for (const [at, path] of open.entries()) {
         const outcome = outcomes[at] as ChangeOutcome
         // Gone already is what was wanted, whoever did it.
         if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
           if (!this.#swept.delete(path)) this.#deleted()
-        } else if (tries < MAX_TRIES && (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP')) again.push(path)
-        else if (tries < MAX_TRIES && outcome !== 'unsettled' && outcome.code === 'NOTEMPTY' && (await this.#newChildren(path))) again.push(path)
+        } else if (tries < MAX_TRIES && (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP'))
+          again.push(path)
+        else if (
+          tries < MAX_TRIES &&
+          outcome !== 'unsettled' &&
+          outcome.code === 'NOTEMPTY' &&
+          (await this.#newChildren(path))
+        )
+          again.push(path)
         else this.#fail(path, outcome)
       }
       open = again
@@ -187,9 +216,12 @@ class Removal {
     try {
       const below = new Census(spool, this.#options, this.#context, path)
       const directory = await this.#subtree(path, below)
-      if (!directory || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals)) return false
+      if (!directory || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals))
+        return false
       const paths = [...spool.backward()].map((one) => one.path)
-      const outcomes = await this.#location.writeEach(paths.map((each) => ({ kind: 'delete', path: each, version: -1 })))
+      const outcomes = await this.#location.writeEach(
+        paths.map((each) => ({ kind: 'delete', path: each, version: -1 })),
+      )
       for (const [at, each] of paths.entries()) {
         if (outcomes[at] !== 'done') continue
         this.#deleted()
@@ -202,7 +234,10 @@ class Removal {
   }
 
   async #subtree(path: string, census: Census): Promise<boolean> {
-    const start = { from: 'directories' as const, directories: [new Directory(path, null, { inSource: true, inTarget: false })] }
+    const start = {
+      from: 'directories' as const,
+      directories: [new Directory(path, null, { inSource: true, inTarget: false })],
+    }
     return march(this.#location, this.#location, census, this.#marchOptions(), start)
   }
 
@@ -212,7 +247,10 @@ class Removal {
   }
 
   #fail(path: string, outcome: ChangeOutcome): void {
-    const error = outcome instanceof ZnodeError ? outcome : new ZnodeError('UNSETTLED', 'it is not known whether it was deleted')
+    const error =
+      outcome instanceof ZnodeError
+        ? outcome
+        : new ZnodeError('UNSETTLED', 'it is not known whether it was deleted')
     this.#context.counts.failed++
     this.#context.emit({ type: 'failed', path, side: 'source', code: error.code, message: error.message })
   }
@@ -235,6 +273,7 @@ class Census implements MarchHand {
   bytes = 0
   ephemerals = 0
   firstEphemeral = ''
+  firstNewer: string | null = null
   unread = 0
   readonly #spool: PathSpool
   readonly #options: RmrOptions
@@ -262,11 +301,12 @@ class Census implements MarchHand {
       if (isEphemeral(stat)) {
         this.ephemerals++
         this.firstEphemeral ||= pair.path
-      }
+      } else if (this.#isNewer(stat)) this.firstNewer ??= pair.path
       if (pair.path === '' && this.#options.keepRoot) continue
       this.znodes++
       this.bytes += stat.dataLength
-      if (this.#options.dryRun) emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
+      if (this.#options.dryRun)
+        emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
       this.#spool.append(pair.path)
     }
   }
@@ -277,6 +317,12 @@ class Census implements MarchHand {
 
   settled(advances: Advance[]): void {
     this.#context.counts.directories += advances.filter((advance) => advance.done).length
+  }
+
+  /** Not by its children's comings and goings: those that came are looked at themselves. */
+  #isNewer({ czxid, mzxid }: Stat): boolean {
+    const { copiedUpTo } = this.#options
+    return copiedUpTo !== null && (czxid > copiedUpTo || mzxid > copiedUpTo)
   }
 
   #fail(path: string, error: ZnodeError): void {

@@ -1,9 +1,10 @@
 /** What two sides of one path have to say to each other. */
-import type { DifferenceKind } from './events.ts'
-import { isEphemeral, type Pair, sameAcls, sameData } from './pairs.ts'
-import { ZnodeError, type Side } from './contracts.ts'
+
+import { type Side, ZnodeError } from './contracts.ts'
 import { type CounterRules, NO_COUNTERS } from './counter-rules.ts'
 import { znodeDigest } from './digest.ts'
+import type { DifferenceKind } from './events.ts'
+import { isEphemeral, type Pair, sameAcls, sameData } from './pairs.ts'
 
 /**
  * `same`, `different`; `ephemeral`: the source's, which is not copied and not in any digest;

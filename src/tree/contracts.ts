@@ -4,7 +4,7 @@
  * Paths are below the location's root: `""` is the root itself, then `"a"`, `"a/b"`.
  * Calls work on many znodes at once, because one round trip per znode is what makes a copy slow.
  */
-import type { AclList } from './acl.ts'
+import type { AclEntry, AclList } from './acl.ts'
 import type { Data, Stat } from './znode.ts'
 
 export type Side = 'source' | 'target'
@@ -99,6 +99,28 @@ export type Change =
  */
 export type ChangeOutcome = 'done' | 'unsettled' | ZnodeError
 
+/** A digest user that exists only for one run; `password` is a secret. */
+export interface TemporaryIdentity {
+  user: string
+  password: string
+  /** What the servers hash digests with, by OpenSSL's name. */
+  algorithm: string
+}
+
+/** `other-digest`: the servers hash otherwise; `no-digest`: they take no digest identities. */
+export type IdentityProbe = 'works' | 'other-digest' | 'no-digest' | ZnodeError
+
+export interface TemporaryIdentities {
+  /** Algorithms that a server may have been set to, the usual one first. */
+  readonly algorithms: readonly string[]
+  /** The tool is this identity, too, from now on. Its entries are left out of all ACLs that are read. */
+  assume(identity: TemporaryIdentity): Promise<void>
+  /** The entry that grants an identity everything. */
+  entryOf(identity: TemporaryIdentity): AclEntry
+  /** Whether children could be made under `path`, which does not exist yet, with this ACL. Makes nothing. */
+  probe(path: string, acl: AclList): Promise<IdentityProbe>
+}
+
 export interface TreeTarget extends TreeSource {
   /**
    * Applies changes in order, and after those of all earlier calls, without waiting for them:
@@ -118,6 +140,8 @@ export interface TreeTarget extends TreeSource {
   readonly lastWrite: bigint
   /** Makes missing ancestors of the root; each takes the ACL of the nearest one that existed. Returns how many. */
   createAncestors(): Promise<number>
+  /** What an identity that exists only for this run is called here, and whether the servers take it. */
+  readonly temporary: TemporaryIdentities
   /** The permissions that the tool's own identities have under this ACL, as far as can be known. */
   permissionsUnder(acl: AclList): number
 }

@@ -46,6 +46,7 @@ export function counterRules(options: CounterOptions): CounterRules {
       const [wanted, there] = [nextSequence(source.stat), nextSequence(target.stat)]
       return options.strictSequence ? there === wanted : there >= wanted
     },
-    version: (path, source, target) => !keepsVersion(path, source) || target.stat.version >= source.stat.version,
+    version: (path, source, target) =>
+      !keepsVersion(path, source) || target.stat.version >= source.stat.version,
   }
 }

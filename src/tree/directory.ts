@@ -6,8 +6,8 @@ import type { ListReply, Side } from './contracts.ts'
 import { DigestSum } from './digest.ts'
 import type { Filter } from './filter.ts'
 import type { Advance } from './march.ts'
-import type { Znode } from './znode.ts'
 import { type MergedNames, mergeNames, ON_THE_WAY, SOURCE, TARGET } from './merge-names.ts'
+import type { Znode } from './znode.ts'
 
 export interface DirectorySetup {
   inSource: boolean

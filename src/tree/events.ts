@@ -16,7 +16,16 @@ export type DifferenceKind =
 export type Phase = 'connect' | 'plan' | 'copy' | 'verify' | 'delete' | 'count' | 'digest' | 'settle'
 
 export type JobEvent =
-  | { type: 'run'; command: string; runId: string | null; journal: string | null; source: string; target: string | null; resumed: boolean; version: string }
+  | {
+      type: 'run'
+      command: string
+      runId: string | null
+      journal: string | null
+      source: string
+      target: string | null
+      resumed: boolean
+      version: string
+    }
   | { type: 'phase'; phase: Phase }
   | { type: 'difference'; path: string; what: DifferenceKind[] }
   | { type: 'skipped'; path: string; reason: string }
@@ -25,7 +34,13 @@ export type JobEvent =
   /** Something that a DBA should know and that is no problem. */
   | { type: 'note'; message: string }
   /** A dry run's line: what would be done to a path. */
-  | { type: 'plan'; path: string; action: 'create' | 'update' | 'set-acl' | 'delete' | 'advance'; bytes: number; steps?: number }
+  | {
+      type: 'plan'
+      path: string
+      action: 'create' | 'update' | 'set-acl' | 'delete' | 'advance'
+      bytes: number
+      steps?: number
+    }
   /** `verify --combined`: a mark for every znode. */
   | { type: 'combined'; path: string; mark: '=' | '*' | '+' | '-' | '!' }
   /** `digest`: a directory's, or the root's. */
@@ -56,9 +71,21 @@ export interface Counts {
 
 export function newCounts(): Counts {
   return {
-    read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, steps: 0, skipped: 0, failed: 0,
-    bytesRead: 0, bytesWritten: 0, directories: 0, differences: 0,
-    phaseDone: 0, phaseBytes: 0, phaseTotal: null,
+    read: 0,
+    created: 0,
+    updated: 0,
+    unchanged: 0,
+    deleted: 0,
+    steps: 0,
+    skipped: 0,
+    failed: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    directories: 0,
+    differences: 0,
+    phaseDone: 0,
+    phaseBytes: 0,
+    phaseTotal: null,
   }
 }
 

@@ -52,7 +52,9 @@ function leadsTo(glob: string): Matcher {
   if (/[{(!]/.test(glob)) return () => true
   const segments = glob.split('/')
   const deep = segments.indexOf('**')
-  const heads = (deep < 0 ? segments : segments.slice(0, deep)).map((segment) => picomatch(segment, { dot: true }))
+  const heads = (deep < 0 ? segments : segments.slice(0, deep)).map((segment) =>
+    picomatch(segment, { dot: true }),
+  )
   return (path) => {
     const names = path.split('/')
     if (deep < 0 && names.length >= segments.length) return false

@@ -43,6 +43,8 @@ export interface Advance {
 }
 
 export interface MarchHand {
+  /** What has to be awaited before these are acted on; null when there is nothing. */
+  prepare?(pairs: MarchPair[]): Promise<void> | null
   /**
    * Acts on pairs, parents always before their children. What must reach the target before the children do has to be
    * queued before the first await. Resolves when nothing of it is in flight any more.
@@ -154,7 +156,8 @@ class March {
     let znodes = 0
     while (group.length < this.#perGroup && znodes < GROUP_ZNODES) {
       const next = this.#stack.at(-1)
-      if (next === undefined || next.listed || (group.length > 0 && znodes + next.expected > GROUP_ZNODES)) break
+      if (next === undefined || next.listed || (group.length > 0 && znodes + next.expected > GROUP_ZNODES))
+        break
       this.#stack.pop()
       group.push(next)
       znodes += next.expected
@@ -171,7 +174,10 @@ class March {
       await Promise.all([this.#list(directories, 'source', lanes), this.#list(directories, 'target', lanes)])
       parts = this.#partsOf(directories)
     }
-    await this.#options.pace.take(parts.reduce((sum, part) => sum + part.size, 0), this.#options.signal)
+    await this.#options.pace.take(
+      parts.reduce((sum, part) => sum + part.size, 0),
+      this.#options.signal,
+    )
     const discovered: Directory[] = []
     await readPairs(this.#pairsOf(parts), lanes, this.#options, this.#window, async (pairs) => {
       await this.#paceBytes(pairs)
@@ -212,7 +218,16 @@ class March {
       const { directory } = part
       for (let at = part.from; at < part.to; at++) {
         const path = childPath(directory.path, directory.nameAt(at))
-        pairs.push(newPair(path, directory.inSourceAt(at), directory.inTargetAt(at), directory, part, directory.countedAt(at)))
+        pairs.push(
+          newPair(
+            path,
+            directory.inSourceAt(at),
+            directory.inTargetAt(at),
+            directory,
+            part,
+            directory.countedAt(at),
+          ),
+        )
       }
     }
     return pairs
@@ -233,7 +248,9 @@ class March {
           : pair.inTarget && pair.target === null && pair.targetError === null,
       )
       if (gone.length === 0) continue
-      const only = gone.map((pair) => newPair(pair.path, side === 'source', side === 'target', null, null, true))
+      const only = gone.map((pair) =>
+        newPair(pair.path, side === 'source', side === 'target', null, null, true),
+      )
       const options = { ...this.#options, targetOnlyData: true }
       await readPairs(only, lanes, options, new ByteWindow(Number.MAX_SAFE_INTEGER), async () => {})
       for (const [at, pair] of gone.entries()) {
@@ -250,6 +267,8 @@ class March {
       pair.descend = this.#hasChildren(pair)
       if (pair.descend) pair.below = directoryOf(pair)
     }
+    const preparing = this.#hand.prepare?.(pairs) ?? null
+    if (preparing !== null) await preparing
     const acted = this.#hand.pairs(pairs)
     const found: Directory[] = []
     for (const pair of pairs) {
@@ -304,7 +323,18 @@ export function newPair(
   counted: boolean,
 ): MarchPair {
   return {
-    path, inSource, inTarget, directory, part, counted,
-    source: null, target: null, sourceError: null, targetError: null, descend: false, below: null, failed: false,
+    path,
+    inSource,
+    inTarget,
+    directory,
+    part,
+    counted,
+    source: null,
+    target: null,
+    sourceError: null,
+    targetError: null,
+    descend: false,
+    below: null,
+    failed: false,
   }
 }

@@ -2,9 +2,10 @@
  * Reads the same path on both sides, for many paths at once: Stat and ACL first, since they tell how many bytes the
  * data have, then the data in batches of known size.
  */
+
+import { sameAcl } from './acl.ts'
 import type { DataReply, StatReply, TreeReader } from './contracts.ts'
 import { ZnodeError } from './contracts.ts'
-import { sameAcl } from './acl.ts'
 import type { ByteWindow } from './windows.ts'
 import type { Stat, Znode } from './znode.ts'
 
@@ -109,7 +110,10 @@ function wantsData(pair: Pair, side: SideName, options: PairOptions): boolean {
   return options.targetOnlyData || (pair.inSource && pair.sourceError === null)
 }
 
-function* batches<P extends Pair>(pairs: readonly P[], options: PairOptions): Generator<{ pairs: P[]; bytes: number }> {
+function* batches<P extends Pair>(
+  pairs: readonly P[],
+  options: PairOptions,
+): Generator<{ pairs: P[]; bytes: number }> {
   let batch: P[] = []
   let bytes = 0
   for (const pair of pairs) {
@@ -129,18 +133,32 @@ function* batches<P extends Pair>(pairs: readonly P[], options: PairOptions): Ge
 }
 
 async function readData(pairs: readonly Pair[], lanes: Lanes, options: PairOptions): Promise<void> {
-  await Promise.all([readSideData(pairs, 'source', lanes, options), readSideData(pairs, 'target', lanes, options)])
+  await Promise.all([
+    readSideData(pairs, 'source', lanes, options),
+    readSideData(pairs, 'target', lanes, options),
+  ])
 }
 
-async function readSideData(pairs: readonly Pair[], side: SideName, lanes: Lanes, options: PairOptions): Promise<void> {
+async function readSideData(
+  pairs: readonly Pair[],
+  side: SideName,
+  lanes: Lanes,
+  options: PairOptions,
+): Promise<void> {
   let wanted = pairs.filter((pair) => wantsData(pair, side, options))
   for (let reads = 0; wanted.length > 0; reads++) {
     const sizes = options.acl ? wanted.map((pair) => pair[side]?.stat.dataLength ?? 0) : undefined
-    const replies = await lanes[side].data(wanted.map((pair) => pair.path), sizes)
-    const moved = wanted.filter((pair, at) => !setData(pair, side, replies[at] as DataReply | ZnodeError, options))
+    const replies = await lanes[side].data(
+      wanted.map((pair) => pair.path),
+      sizes,
+    )
+    const moved = wanted.filter(
+      (pair, at) => !setData(pair, side, replies[at] as DataReply | ZnodeError, options),
+    )
     if (moved.length === 0) return
     if (reads === MAX_READS) {
-      for (const pair of moved) setError(pair, side, new ZnodeError('CHANGING', `changed at every one of ${reads} reads`))
+      for (const pair of moved)
+        setError(pair, side, new ZnodeError('CHANGING', `changed at every one of ${reads} reads`))
       return
     }
     const stats = await lanes[side].stat(moved.map((pair) => pair.path))

@@ -1,12 +1,13 @@
 /** The job `digest`: one hash for a subtree, to compare places that cannot reach each other. */
-import type { Side, TreeSource, ZnodeError } from '../tree/contracts.ts'
+
 import { sideDigest } from '../tree/compare.ts'
+import type { Side, TreeSource, ZnodeError } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
-import { march, type MarchHand, type MarchPair } from '../tree/march.ts'
+import { type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { byPath } from '../tree/path.ts'
 import { newestZxid } from '../tree/znode.ts'
@@ -22,21 +23,39 @@ export interface DigestOptions {
   byteRate: number | null
 }
 
-export async function digest(location: TreeSource, options: DigestOptions, context: JobContext): Promise<JobResult> {
+export async function digest(
+  location: TreeSource,
+  options: DigestOptions,
+  context: JobContext,
+): Promise<JobResult> {
   const { counts, emit, signal } = context
-  if ((await location.identity()) === null) throw new UsageProblem(`The root ${location.name} does not exist.`)
+  if ((await location.identity()) === null)
+    throw new UsageProblem(`The root ${location.name} does not exist.`)
   emit({ type: 'phase', phase: 'digest' })
   const since = await location.position()
   const hand = new DigestHand(options.depth, since, context)
-  const whole = await march(location, location, hand, verifyMarch(options, signal), { from: 'root', target: false })
+  const whole = await march(location, location, hand, verifyMarch(options, signal), {
+    from: 'root',
+    target: false,
+  })
   const still = (await location.position()) === since
-  const result = { counts, digest: { source: null, target: null }, sourceMoved: hand.moved, consistency: 'unknown' as const }
+  const result = {
+    counts,
+    digest: { source: null, target: null },
+    sourceMoved: hand.moved,
+    consistency: 'unknown' as const,
+  }
   if (!whole) return { ...result, status: 'interrupted', message: 'Interrupted: not everything was read.' }
   if (counts.failed > 0) {
-    return { ...result, status: 'incomplete', message: `${counts.failed} znodes could not be read, so there is no digest.` }
+    return {
+      ...result,
+      status: 'incomplete',
+      message: `${counts.failed} znodes could not be read, so there is no digest.`,
+    }
   }
   const lines = [...hand.trees].sort(([a], [b]) => byPath(a, b))
-  for (const [path, tree] of lines) emit({ type: 'digest', path, znodes: tree.znodes, digest: tree.sum.hex() })
+  for (const [path, tree] of lines)
+    emit({ type: 'digest', path, znodes: tree.znodes, digest: tree.sum.hex() })
   const root = hand.trees.get('') as Tree
   return {
     ...result,
@@ -110,7 +129,8 @@ class DigestHand implements MarchHand {
 
 const maskedAcl = {
   code: 'MASKED',
-  message: 'the server shows this ACL masked (user:x); an identity with ADMIN on this znode, or a super user, would see it',
+  message:
+    'the server shows this ACL masked (user:x); an identity with ADMIN on this znode, or a super user, would see it',
 }
 
 function depthOf(path: string): number {
@@ -122,7 +142,11 @@ function* linesAbove(path: string, depth: number): Generator<string> {
   yield ''
   if (depth === 0 || path === '') return
   let level = 1
-  for (let slash = path.indexOf('/'); slash >= 0 && level <= depth; slash = path.indexOf('/', slash + 1), level++) {
+  for (
+    let slash = path.indexOf('/');
+    slash >= 0 && level <= depth;
+    slash = path.indexOf('/', slash + 1), level++
+  ) {
     yield path.slice(0, slash)
   }
   if (level <= depth) yield path

@@ -1,13 +1,13 @@
 /** `verify --from-journal`: a target against the child hashes of a finished copy, when the source is gone. */
 import type { DirectoryRow, JournalReader, RunInfo } from '../journal/index.ts'
-import type { Side, TreeSource, ZnodeError } from '../tree/contracts.ts'
 import { sideDigest } from '../tree/compare.ts'
+import type { Side, TreeSource, ZnodeError } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import { JournalProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
-import { type Advance, march, type MarchHand, type MarchPair } from '../tree/march.ts'
+import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { verifyMarch } from './verify.ts'
 
@@ -43,15 +43,23 @@ export async function verifyFromJournal(
   const exists = (await target.identity()) !== null
   const marchOptions = verifyMarch({ ...options, acl: settings.acl !== false, filter }, signal)
   // One-sided: the target is walked as if it were the source.
-  const whole = exists ? await march(target, target, hand, marchOptions, { from: 'root', target: false }) : true
+  const whole = exists
+    ? await march(target, target, hand, marchOptions, { from: 'root', target: false })
+    : true
   const digests = { source: run.sourceDigest, target: hand.sum.hex() }
   const result = { counts, digest: digests, sourceMoved: 0, consistency: 'unknown' as const }
-  if (!whole) return { ...result, status: 'interrupted', message: 'Interrupted: not everything was compared.' }
+  if (!whole)
+    return { ...result, status: 'interrupted', message: 'Interrupted: not everything was compared.' }
   if (!exists) hand.differ('', 'missing-in-target')
   else hand.missing(journal.directories(run.id))
-  if (counts.failed > 0) return { ...result, status: 'incomplete', message: `${counts.failed} znodes could not be read.` }
+  if (counts.failed > 0)
+    return { ...result, status: 'incomplete', message: `${counts.failed} znodes could not be read.` }
   if (counts.differences > 0) {
-    return { ...result, status: 'different', message: `${counts.differences} directories are not as the journal has them.` }
+    return {
+      ...result,
+      status: 'different',
+      message: `${counts.differences} directories are not as the journal has them.`,
+    }
   }
   return { ...result, status: 'identical', message: '' }
 }
@@ -101,7 +109,8 @@ class HashHand implements MarchHand {
       // A directory without persistent children is none for the journal.
       if (then === null && directory.children === 0) continue
       this.#seen.add(directory.path)
-      if (then === null || !directory.sourceSum.bytes().equals(then.childHash)) this.differ(directory.path, 'data')
+      if (then === null || !directory.sourceSum.bytes().equals(then.childHash))
+        this.differ(directory.path, 'data')
     }
   }
 

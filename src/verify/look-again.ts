@@ -1,6 +1,7 @@
 /** Rounds: only what differed is read again, so that a source that is being written converges. */
-import type { TreeSource } from '../tree/contracts.ts'
+
 import { compare, pairDigests } from '../tree/compare.ts'
+import type { TreeSource } from '../tree/contracts.ts'
 import { newPair } from '../tree/march.ts'
 import { type PairOptions, readPairs } from '../tree/pairs.ts'
 import { byPath } from '../tree/path.ts'
@@ -14,7 +15,12 @@ const WINDOW_BYTES = 16 * 1024 * 1024
  * Reads the differing paths again on both sides, and puts the tally right: what is equal now is no difference any
  * more, and both sums hold what was read last. What cannot be read now stays a difference.
  */
-export async function lookAgain(source: TreeSource, target: TreeSource, tally: Tally, options: PairOptions): Promise<void> {
+export async function lookAgain(
+  source: TreeSource,
+  target: TreeSource,
+  tally: Tally,
+  options: PairOptions,
+): Promise<void> {
   const before = tally.differences.splice(0).sort((a, b) => byPath(a.path, b.path))
   const window = new ByteWindow(WINDOW_BYTES)
   // After a sync: neither side may show what it was before the last look.

@@ -2,8 +2,9 @@
  * The hand that compares: it names every difference, sums both sides' digests, and counts what moved on the source.
  * Copy's verification, `verify` itself and the look before a second copy all march with it.
  */
-import type { Side, ZnodeError } from '../tree/contracts.ts'
+
 import { type Comparison, compare, pairDigests } from '../tree/compare.ts'
+import type { Side, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
@@ -36,6 +37,8 @@ export interface TallyOptions {
   counters: CounterRules
   /** Emit a mark for every znode. */
   combined: boolean
+  /** Failures that have been reported already. */
+  reported?: ReadonlySet<string>
   /** Count ephemerals as skipped and name them. A copy has done so already. */
   nameEphemerals: boolean
   /** Count what is read: not for a copy's verification, whose `read` is the copy's own. */
@@ -85,7 +88,8 @@ export class Tally implements MarchHand {
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
-    for (const pair of pairs) if (pair.counted && !(pair.path === '' && this.#options.skipRoot)) this.#one(pair)
+    for (const pair of pairs)
+      if (pair.counted && !(pair.path === '' && this.#options.skipRoot)) this.#one(pair)
   }
 
   unlisted(directory: Directory, side: Side, error: ZnodeError): void {
@@ -123,7 +127,8 @@ export class Tally implements MarchHand {
     }
     if (comparison.is === 'same') {
       if (this.#options.combined) emit({ type: 'combined', path: pair.path, mark: '=' })
-    } else if (comparison.is === 'different') this.#differ({ path: pair.path, what: comparison.what, ...digests })
+    } else if (comparison.is === 'different')
+      this.#differ({ path: pair.path, what: comparison.what, ...digests })
   }
 
   #allow(comparison: Comparison): Comparison {
@@ -133,7 +138,10 @@ export class Tally implements MarchHand {
       this.extras++
       return { is: 'nothing' }
     }
-    if (this.#options.allowChanged && !what.some((kind) => kind.startsWith('missing') || kind === 'ephemeral')) {
+    if (
+      this.#options.allowChanged &&
+      !what.some((kind) => kind.startsWith('missing') || kind === 'ephemeral')
+    ) {
       this.kept++
       return { is: 'nothing' }
     }
@@ -175,6 +183,7 @@ export class Tally implements MarchHand {
   #fail(path: string, side: Side, error: ZnodeError): void {
     const { counts, emit } = this.#context
     this.unknown++
+    if (this.#options.reported?.has(path)) return
     counts.failed++
     emit({ type: 'failed', path, side, code: error.code, message: error.message })
     if (this.#options.combined) emit({ type: 'combined', path, mark: '!' })

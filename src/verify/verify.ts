@@ -1,10 +1,10 @@
 /** The job `verify`: compares two subtrees and changes nothing. */
 import type { TreeSource } from '../tree/contracts.ts'
+import { type CounterOptions, counterRules } from '../tree/counter-rules.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobResult } from '../tree/events.ts'
-import { type CounterOptions, counterRules } from '../tree/counter-rules.ts'
 import type { Filter } from '../tree/filter.ts'
-import { march, type MarchOptions } from '../tree/march.ts'
+import { type MarchOptions, march } from '../tree/march.ts'
 import { Pace, pause } from '../tree/windows.ts'
 import { lookAgain } from './look-again.ts'
 import { report, Tally } from './tally.ts'
@@ -32,17 +32,30 @@ export async function verify(
   context: JobContext,
 ): Promise<JobResult> {
   const { emit, signal } = context
-  if ((await source.identity()) === null) throw new UsageProblem(`The source root ${source.name} does not exist.`)
+  if ((await source.identity()) === null)
+    throw new UsageProblem(`The source root ${source.name} does not exist.`)
   emit({ type: 'phase', phase: 'verify' })
   const start = await source.position()
   const targetRoot = await target.identity()
   await target.position()
   const tally = new Tally(
-    { since: start, allowExtras: false, allowChanged: false, skipRoot: false, counters: counterRules(options.counters), combined: options.combined, nameEphemerals: true, countRead: true },
+    {
+      since: start,
+      allowExtras: false,
+      allowChanged: false,
+      skipRoot: false,
+      counters: counterRules(options.counters),
+      combined: options.combined,
+      nameEphemerals: true,
+      countRead: true,
+    },
     context,
   )
   const marchOptions = verifyMarch(options, signal)
-  const whole = await march(source, target, tally, marchOptions, { from: 'root', target: targetRoot !== null })
+  const whole = await march(source, target, tally, marchOptions, {
+    from: 'root',
+    target: targetRoot !== null,
+  })
   if (!whole) return interrupted(context, tally)
   const first = tally.found
   for (let round = 0; round < options.rounds && mayConverge(tally) && !signal.aborted; round++) {

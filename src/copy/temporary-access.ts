@@ -1,0 +1,208 @@
+/**
+ * Directories whose ACL would lock the tool out before their children are in.
+ *
+ * Until everything below them is written and proved, they carry one more entry, for an identity that exists only for
+ * this run: nothing is opened to anyone else, not for an instant. Then each gets its final ACL. The identity and the
+ * znodes that carry it are in the journal, on disk, before the target sees them.
+ */
+import { randomBytes } from 'node:crypto'
+import type { Run } from '../journal/index.ts'
+import { type AclList, aclList, Perms, restoreAcl, storeAcl } from '../tree/acl.ts'
+import {
+  type Change,
+  type ChangeOutcome,
+  type TemporaryIdentity,
+  type TreeTarget,
+  ZnodeError,
+} from '../tree/contracts.ts'
+import type { CounterRules } from '../tree/counter-rules.ts'
+import type { Emit } from '../tree/events.ts'
+import { isEphemeral, type Pair, sameAcls } from '../tree/pairs.ts'
+import { nextSequence } from '../tree/znode.ts'
+
+const BATCH = 256
+const MAX_TRIES = 5
+
+/** When the probe itself could not be carried out, because the parent is missing, say. */
+const NOT_READY = new ZnodeError(
+  'LOCKEDOUT',
+  'its ACL would lock the tool out, and no temporary identity could be tried in its place',
+)
+
+export interface AccessNeeds {
+  rules: CounterRules
+  verify: boolean
+}
+
+export class TemporaryAccess {
+  readonly #target: TreeTarget
+  readonly #run: Run | null
+  readonly #needs: AccessNeeds
+  readonly #withEntry = new WeakMap<AclList, AclList>()
+  #identity: TemporaryIdentity | null = null
+  /** Why there can be none. */
+  #impossible: ZnodeError | null = null
+  #making: Promise<void> | null = null
+
+  constructor(target: TreeTarget, run: Run | null, needs: AccessNeeds) {
+    this.#target = target
+    this.#run = run
+    this.#needs = needs
+  }
+
+  /** A resumed run is who it was. */
+  async resume(): Promise<void> {
+    const secret = this.#run?.identitySecret() ?? null
+    if (secret !== null) await this.#assume(JSON.parse(secret.toString()) as TemporaryIdentity)
+  }
+
+  /** Null when nothing has to be made ready for these; almost always. */
+  prepare(pairs: readonly Pair[]): Promise<void> | null {
+    const locked = pairs.filter((pair) => this.#locksOut(pair))
+    return locked.length === 0 ? null : this.#prepare(locked)
+  }
+
+  /** The ACL to write now: the source's, or with the temporary entry where it would lock the tool out. */
+  aclFor(pair: Pair): AclList | ZnodeError {
+    const acl = pair.source?.acl as AclList
+    if (!this.#locksOut(pair)) return acl
+    if (this.#identity === null) return this.#impossible ?? NOT_READY
+    return this.#entryAdded(acl, this.#identity)
+  }
+
+  #locksOut(pair: Pair): boolean {
+    const { source } = pair
+    if (source === null || source.acl === null || source.acl.masked || isEphemeral(source.stat)) return false
+    // What is there with this ACL stays as it is; a resumed run's own entries are on record already.
+    if (pair.target !== null && sameAcls(source, pair.target)) return false
+    const granted = this.#target.permissionsUnder(source.acl)
+    return granted !== Perms.all && (this.#needed(pair) & ~granted) !== 0
+  }
+
+  #needed({ path, source }: Pair): number {
+    if (source === null) return 0
+    const { stat, acl } = source
+    const { rules, verify } = this.#needs
+    let perms = 0
+    if (stat.numChildren > 0) perms |= Perms.create | Perms.read
+    if (rules.keepsSequence && nextSequence(stat) > stat.numChildren) perms |= Perms.create | Perms.delete
+    if (rules.keepsVersion(path, source) && stat.version > 0) perms |= Perms.write
+    if (verify) {
+      perms |= Perms.read
+      // Digest ids are shown unmasked to those with ADMIN only.
+      if (acl?.entries.some((entry) => entry.scheme === 'digest')) perms |= Perms.admin
+    }
+    return perms
+  }
+
+  async #prepare(locked: readonly Pair[]): Promise<void> {
+    if (this.#identity === null && this.#impossible === null) {
+      this.#making ??= this.#make(locked[0] as Pair).finally(() => {
+        this.#making = null
+      })
+      await this.#making
+    }
+    if (this.#identity === null) return
+    this.#run?.addTemporaryAcls(
+      locked.map((pair) => ({ path: pair.path, finalAcl: storeAcl(pair.source?.acl as AclList) })),
+    )
+  }
+
+  async #make(pair: Pair): Promise<void> {
+    const probed = pair.target === null ? pair.path : `${pair.path}/zkferry-probe`
+    for (const algorithm of this.#target.temporary.algorithms) {
+      const user = `zkferry-${randomBytes(6).toString('hex')}`
+      const identity = { user, password: randomBytes(24).toString('base64url'), algorithm }
+      // On disk before the server hears of it.
+      this.#run?.setIdentitySecret(Buffer.from(JSON.stringify(identity)))
+      await this.#target.temporary.assume(identity)
+      const entry = this.#target.temporary.entryOf(identity)
+      const answer = await this.#target.temporary.probe(probed, aclList([entry]))
+      if (answer === 'works') {
+        this.#identity = identity
+        return
+      }
+      this.#run?.wipeIdentitySecret()
+      if (answer === 'other-digest') continue
+      if (answer === 'no-digest') break
+      // Says nothing about identities: these fail with what they are told, and the next are asked again.
+      return
+    }
+    this.#impossible = new ZnodeError(
+      'LOCKEDOUT',
+      'its ACL would lock the tool out before its children are in, and the target does not take a temporary digest identity (its digest provider is off, or hashes in an unknown way); give the tool an identity on the target that this ACL grants CREATE, READ and ADMIN',
+    )
+  }
+
+  async #assume(identity: TemporaryIdentity): Promise<void> {
+    await this.#target.temporary.assume(identity)
+    this.#identity = identity
+  }
+
+  #entryAdded(acl: AclList, identity: TemporaryIdentity): AclList {
+    const known = this.#withEntry.get(acl)
+    if (known !== undefined) return known
+    const list = aclList([...acl.entries, this.#target.temporary.entryOf(identity)])
+    this.#withEntry.set(acl, list)
+    return list
+  }
+}
+
+/**
+ * Gives every znode that carries the temporary entry its final ACL, deepest first, and forgets the identity when none
+ * is left. Returns what could not be set.
+ */
+export async function finishAcls(run: Run, target: TreeTarget, emit: Emit): Promise<number> {
+  const open = run.temporaryAcls().sort((a, b) => depthOf(b.path) - depthOf(a.path))
+  let failed = 0
+  for (let at = 0; at < open.length; at += BATCH) {
+    let batch = open.slice(at, at + BATCH)
+    for (let tries = 1; batch.length > 0; tries++) {
+      const changes = batch.map(
+        ({ path, finalAcl }): Change => ({ kind: 'setAcl', path, acl: restoreAcl(finalAcl), aversion: -1 }),
+      )
+      const outcomes = await target.writeEach(changes)
+      const isDone = (outcome: ChangeOutcome) =>
+        outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)
+      run.removeTemporaryAcls(
+        batch.filter((_, index) => isDone(outcomes[index] as ChangeOutcome)).map(({ path }) => path),
+      )
+      const left = batch.flatMap((row, index) => {
+        const outcome = outcomes[index] as ChangeOutcome
+        return isDone(outcome) ? [] : [{ row, outcome }]
+      })
+      const again = left.filter(
+        ({ outcome }) =>
+          tries < MAX_TRIES &&
+          (outcome === 'unsettled' || (outcome instanceof ZnodeError && outcome.code === 'THROTTLEDOP')),
+      )
+      for (const { row, outcome } of left) {
+        if (again.some((one) => one.row === row)) continue
+        failed++
+        const error =
+          outcome instanceof ZnodeError
+            ? outcome
+            : new ZnodeError('UNSETTLED', 'it is not known whether its final ACL was set')
+        const message = `it still carries the run's temporary identity: ${error.message}; the same command again, or "runs abandon ${run.id}", sets its final ACL`
+        emit({ type: 'failed', path: row.path, side: 'target', code: error.code, message })
+      }
+      batch = again.map(({ row }) => row)
+      if (batch.length > 0) await target.settle()
+    }
+  }
+  if (failed === 0) run.wipeIdentitySecret()
+  return failed
+}
+
+/** Takes back what a run that will not be resumed left on the target. */
+export async function takeBack(run: Run, target: TreeTarget, emit: Emit): Promise<number> {
+  const secret = run.identitySecret()
+  if (secret !== null) await target.temporary.assume(JSON.parse(secret.toString()) as TemporaryIdentity)
+  const failed = await finishAcls(run, target, emit)
+  if (failed === 0) run.abandon()
+  return failed
+}
+
+function depthOf(path: string): number {
+  return path === '' ? 0 : path.split('/').length
+}

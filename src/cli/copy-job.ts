@@ -1,7 +1,7 @@
 /** From the flags of `copy` (and of `zkcopy`, which is a copy) to the job. */
 import type { ParsedLocation } from '../locations/parse-location.ts'
-import { plural } from '../report/units.ts'
 import type { JobResult } from '../tree/events.ts'
+import { plural } from '../tree/plural.ts'
 import type { CopyFlags } from './copy.ts'
 import { counterOptions } from './counter-options.ts'
 import { isInteractive } from './io.ts'

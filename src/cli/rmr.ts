@@ -1,10 +1,11 @@
 /** `zkferry rmr LOCATION` */
 import type { Command } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
-import { formatBytes, formatCount, plural } from '../report/units.ts'
+import { formatBytes } from '../report/units.ts'
 import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobResult } from '../tree/events.ts'
 import { isWithin } from '../tree/path.ts'
+import { formatCount, plural } from '../tree/plural.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { proveCopied } from './if-verified.ts'

@@ -2,10 +2,16 @@
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type JobResult, newCounts } from '../tree/events.ts'
+import { plural } from '../tree/plural.ts'
 import { type ConnectFlags, identities, openLocation } from './job-options.ts'
 import type { Shell } from './shell.ts'
 
-export async function abandon(shell: Shell, file: string, id: string, flags: ConnectFlags): Promise<JobResult> {
+export async function abandon(
+  shell: Shell,
+  file: string,
+  id: string,
+  flags: ConnectFlags,
+): Promise<JobResult> {
   const { openJournal } = await import('../journal/index.ts')
   const journal = openJournal(file, { command: `runs abandon ${id}` })
   shell.onEnd(journal, () => journal.close())
@@ -13,20 +19,30 @@ export async function abandon(shell: Shell, file: string, id: string, flags: Con
   const { state, target } = run.info
   const left = run.temporaryAcls().length
   if (state === 'finished' && left === 0) {
-    throw new UsageProblem(`Run ${id} is finished and left nothing on the target: there is nothing to abandon.`)
+    throw new UsageProblem(
+      `Run ${id} is finished and left nothing on the target: there is nothing to abandon.`,
+    )
   }
   let failed = 0
   if (left === 0) run.abandon()
   else {
     const auth = await identities(flags as unknown as Record<string, unknown>, 'target', shell.io.env, true)
-    const location = await openLocation(shell, { location: parseLocation(target, 'target'), side: 'target', auth, flags })
+    const location = await openLocation(shell, {
+      location: parseLocation(target, 'target'),
+      side: 'target',
+      auth,
+      flags,
+    })
     const { takeBack } = await import('../copy/temporary-access.ts')
     failed = await takeBack(run, location, shell.context.emit)
   }
   shell.say(`run ${id}: ${left - failed} temporary ACL entries taken back on ${target}`)
   return {
     status: failed === 0 ? 'done' : 'incomplete',
-    message: failed === 0 ? '' : `${failed} znodes still carry the temporary identity of run ${id}.`,
+    message:
+      failed === 0
+        ? ''
+        : `${plural(failed, 'znode still carries', 'znodes still carry')} the temporary identity of run ${id}.`,
     counts: { ...newCounts(), failed },
     digest: { source: null, target: null },
     sourceMoved: 0,

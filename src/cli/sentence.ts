@@ -1,8 +1,8 @@
 /** The one sentence that a person reads when the exit code is not 0. */
 
-import { plural } from '../report/units.ts'
 import { Interrupted, JournalProblem, LocationProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobResult } from '../tree/events.ts'
+import { plural } from '../tree/plural.ts'
 import { ExitCode } from './exit-codes.ts'
 
 export interface Ended {

@@ -9,6 +9,7 @@ import { SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext } from '../tree/events.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
+import { plural } from '../tree/plural.ts'
 import { newestZxid } from '../tree/znode.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
 
@@ -65,7 +66,7 @@ export async function lookBeforeSecondCopy(
       })
     refusing()
     throw new SafetyRefusal(
-      `Someone works on ${target.name}: ${newerCount} znodes or directories there changed after the finished run ${previous.id}, such as ${newer[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
+      `Someone works on ${target.name}: ${plural(newerCount, 'znode or directory', 'znodes or directories')} there changed after the finished run ${previous.id}, such as ${newer[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
     )
   }
   return { tally, whole }

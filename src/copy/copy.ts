@@ -5,6 +5,7 @@ import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobResult, Status } from '../tree/events.ts'
 import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
+import { plural } from '../tree/plural.ts'
 import { Pace, pause } from '../tree/windows.ts'
 import type { Tally, TallyOptions } from '../verify/tally.ts'
 import { aheadNote } from '../verify/verify.ts'
@@ -245,11 +246,13 @@ class Copy {
     if (count === 0) return
     if (options.maxDelete !== null && count > options.maxDelete) {
       throw new SafetyRefusal(
-        `${count} znodes are only on the target, more than --max-delete ${options.maxDelete} allows; nothing was deleted.`,
+        `${plural(count, 'znode is', 'znodes are')} only on the target, more than --max-delete ${options.maxDelete} allows; nothing was deleted.`,
       )
     }
     if (!(await options.confirmDelete(count)))
-      throw new SafetyRefusal(`The deletion of ${count} znodes was not confirmed; nothing was deleted.`)
+      throw new SafetyRefusal(
+        `The deletion of ${plural(count, 'znode')} was not confirmed; nothing was deleted.`,
+      )
     emit({ type: 'phase', phase: 'delete' })
     await extras.delete(source, target)
   }
@@ -273,13 +276,20 @@ class Copy {
         }
         if (options.maxDelete !== null && counts.deleted > options.maxDelete) {
           throw new SafetyRefusal(
-            `${counts.deleted} znodes are only on the target, more than --max-delete ${options.maxDelete} allows.`,
+            `${plural(counts.deleted, 'znode is', 'znodes are')} only on the target, more than --max-delete ${options.maxDelete} allows.`,
           )
         }
       }
       const left = counts.failed + beginning.reserved
       if (left > 0)
-        return this.#result('incomplete', `${left} znodes could not be copied.`, 'unknown', 0, null, null)
+        return this.#result(
+          'incomplete',
+          `${plural(left, 'znode')} could not be copied.`,
+          'unknown',
+          0,
+          null,
+          null,
+        )
       return this.#result('done', '', 'unknown', 0, null, null)
     } finally {
       extras?.close()
@@ -294,9 +304,12 @@ class Copy {
     const open = hand.unequal + extra
     const result = (status: Status, message: string) =>
       this.#result(status, message, 'unknown', hand.moved, digest, null)
-    if (left > 0) return result('incomplete', `${left} znodes could not be copied.`)
+    if (left > 0) return result('incomplete', `${plural(left, 'znode')} could not be copied.`)
     if (open > 0 && this.#context.counts.deleted < open)
-      return result('different', `${open} znodes on the target are not as on the source.`)
+      return result(
+        'different',
+        `${plural(open, 'znode on the target is', 'znodes on the target are')} not as on the source.`,
+      )
     if (!quiet) return result('different', MOVED)
     return result('done', '')
   }
@@ -316,23 +329,23 @@ class Copy {
     const result = (status: Status, message: string) =>
       this.#result(status, message, consistency, tally.moved, source, target)
     const left = Math.max(counts.failed, tally.unknown) + beginning.reserved
-    if (left > 0) return result('incomplete', `${left} znodes could not be copied or compared.`)
+    if (left > 0) return result('incomplete', `${plural(left, 'znode')} could not be copied or compared.`)
     if (tally.found > 0)
       return result(
         'different',
-        `${tally.found} znodes differ${tally.moved > 0 ? '; the source is still changing' : ''}${unequal > 0 ? '; persistent znodes stand where the source has ephemerals' : ''}.`,
+        `${plural(tally.found, 'znode differs', 'znodes differ')}${tally.moved > 0 ? '; the source is still changing' : ''}${unequal > 0 ? '; persistent znodes stand where the source has ephemerals' : ''}.`,
       )
     if (!quiet) return result('different', MOVED)
     if (tally.extras > 0)
       this.#context.emit({
         type: 'note',
-        message: `${tally.extras} znodes that are only on the target were left there (--merge).`,
+        message: `${plural(tally.extras, 'znode that is only on the target was', 'znodes that are only on the target were')} left there (--merge).`,
       })
     if (tally.ahead > 0) this.#context.emit({ type: 'note', message: aheadNote(tally.ahead) })
     if (tally.kept > 0)
       this.#context.emit({
         type: 'note',
-        message: `${tally.kept} znodes were left as they are on the target (--keep-existing).`,
+        message: `${plural(tally.kept, 'znode was left as it is', 'znodes were left as they are')} on the target (--keep-existing).`,
       })
     return result('done', '')
   }

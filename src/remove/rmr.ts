@@ -12,6 +12,7 @@ import type { JobContext, JobResult, Status } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
 import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
+import { plural } from '../tree/plural.ts'
 import { Pace } from '../tree/windows.ts'
 import type { Stat } from '../tree/znode.ts'
 
@@ -72,7 +73,7 @@ class Removal {
       if (census === null)
         return this.#result('interrupted', 'Interrupted while counting; nothing was deleted.')
       if (census.unread > 0) {
-        const message = `${census.unread} znodes could not be read, so it is not known what would be deleted; nothing was deleted.`
+        const message = `${plural(census.unread, 'znode')} could not be read, so it is not known what would be deleted; nothing was deleted.`
         return this.#result('incomplete', message)
       }
       const refusal = this.#refusal(census)
@@ -121,7 +122,7 @@ class Removal {
     const { name } = this.#location
     if (census.ephemerals > 0 && !this.#options.withEphemerals) {
       return new SafetyRefusal(
-        `${name} holds ${census.ephemerals} ephemeral znodes, such as ${census.firstEphemeral}: somebody lives there; --with-ephemerals removes it all the same.`,
+        `${name} holds ${plural(census.ephemerals, 'ephemeral znode')}, such as ${census.firstEphemeral}: somebody lives there; --with-ephemerals removes it all the same.`,
       )
     }
     if (census.firstNewer !== null) {
@@ -132,7 +133,7 @@ class Removal {
     const { maxDelete } = this.#options
     if (maxDelete !== null && census.znodes > maxDelete) {
       return new SafetyRefusal(
-        `${name} has ${census.znodes} znodes to delete, more than --max-delete ${maxDelete} allows; nothing was deleted.`,
+        `${name} has ${plural(census.znodes, 'znode')} to delete, more than --max-delete ${maxDelete} allows; nothing was deleted.`,
       )
     }
     return null
@@ -167,7 +168,8 @@ class Removal {
     await Promise.all(flying)
     if (failure !== null) throw failure
     if (signal.aborted) return this.#result('interrupted', 'Interrupted; the same command removes the rest.')
-    if (counts.failed > 0) return this.#result('incomplete', `${counts.failed} znodes could not be deleted.`)
+    if (counts.failed > 0)
+      return this.#result('incomplete', `${plural(counts.failed, 'znode')} could not be deleted.`)
     return this.#result('done', '')
   }
 

@@ -10,6 +10,7 @@ import type { Filter } from '../tree/filter.ts'
 import { type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { byPath } from '../tree/path.ts'
+import { plural } from '../tree/plural.ts'
 import { newestZxid } from '../tree/znode.ts'
 import { verifyMarch } from './verify.ts'
 
@@ -50,7 +51,7 @@ export async function digest(
     return {
       ...result,
       status: 'incomplete',
-      message: `${counts.failed} znodes could not be read, so there is no digest.`,
+      message: `${plural(counts.failed, 'znode')} could not be read, so there is no digest.`,
     }
   }
   const lines = [...hand.trees].sort(([a], [b]) => byPath(a, b))

@@ -9,6 +9,7 @@ import type { JobContext, JobResult } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
 import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
+import { plural } from '../tree/plural.ts'
 import { verifyMarch } from './verify.ts'
 
 export interface FromJournalOptions {
@@ -53,12 +54,16 @@ export async function verifyFromJournal(
   if (!exists) hand.differ('', 'missing-in-target')
   else hand.missing(journal.directories(run.id))
   if (counts.failed > 0)
-    return { ...result, status: 'incomplete', message: `${counts.failed} znodes could not be read.` }
+    return {
+      ...result,
+      status: 'incomplete',
+      message: `${plural(counts.failed, 'znode')} could not be read.`,
+    }
   if (counts.differences > 0) {
     return {
       ...result,
       status: 'different',
-      message: `${counts.differences} directories are not as the journal has them.`,
+      message: `${plural(counts.differences, 'directory is', 'directories are')} not as the journal has ${counts.differences === 1 ? 'it' : 'them'}.`,
     }
   }
   return { ...result, status: 'identical', message: '' }

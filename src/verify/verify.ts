@@ -5,6 +5,7 @@ import { UsageProblem } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
+import { plural } from '../tree/plural.ts'
 import { Pace, pause } from '../tree/windows.ts'
 import { lookAgain } from './look-again.ts'
 import { report, Tally } from './tally.ts'
@@ -86,7 +87,7 @@ export function verifyMarch(
 }
 
 export function aheadNote(ahead: number): string {
-  return `${ahead} sequence counters are ahead on the target, which is normal after a cutover and cannot be undone.`
+  return `${plural(ahead, 'sequence counter is', 'sequence counters are')} ahead on the target, which is normal after a cutover and cannot be undone.`
 }
 
 /** A second look helps only when all differences are at hand. */
@@ -114,10 +115,15 @@ function conclude(tally: Tally, consistency: Consistency, context: JobContext): 
     consistency,
   }
   if (tally.unknown > 0) {
-    const message = `${tally.unknown} znodes could not be compared${tally.found > 0 ? ` and ${tally.found} differ` : ''}.`
+    const message = `${plural(tally.unknown, 'znode')} could not be compared${tally.found > 0 ? `, and ${plural(tally.found, 'other differs', 'others differ')}` : ''}.`
     return { ...result, digest: { source: null, target: null }, status: 'incomplete', message }
   }
-  if (tally.found > 0) return { ...result, status: 'different', message: `${tally.found} znodes differ.` }
+  if (tally.found > 0)
+    return {
+      ...result,
+      status: 'different',
+      message: `${plural(tally.found, 'znode differs', 'znodes differ')}.`,
+    }
   return { ...result, status: 'identical', message: '' }
 }
 

@@ -9,7 +9,6 @@ import {
   AuthFailedError,
   ConnectionLossError,
   ProtocolError,
-  RequestError,
   ServerError,
   SessionExpiredError,
   UnimplementedError,
@@ -18,20 +17,17 @@ import {
 import { Heartbeat } from './heartbeat.ts'
 import { InFlight } from './in-flight.ts'
 import { authFrame, type ConnectResponse, PING_FRAME } from './operations/connect.ts'
-import { isNewer, Opcode, Xid } from './operations/operation.ts'
+import { Opcode, Xid } from './operations/operation.ts'
 import { readNotification, type WatchEvent } from './operations/watches.ts'
+import { Outbox, type OutboxLimits } from './outbox.ts'
 import type { RequestQueue } from './request-queue.ts'
 import type { Endpoint } from './socket.ts'
 import { Errno } from './wire/errors.ts'
 import { FrameAssembler } from './wire/framing.ts'
 import { JuteReader, MalformedRecordError } from './wire/reader.ts'
-import { JuteWriter } from './wire/writer.ts'
 
-export interface ConnectionLimits {
+export interface ConnectionLimits extends OutboxLimits {
   maxFrameBytes: number
-  /** Requests in flight, and their bytes. */
-  maxInFlight: number
-  maxInFlightBytes: number
 }
 
 export interface ConnectionListener {
@@ -42,10 +38,6 @@ export interface ConnectionListener {
   /** @param expected the server ended it because it did not know an operation, and nothing else was in flight */
   onEnd(error: ZooKeeperError, expected: boolean): void
 }
-
-/** Bytes handed to the socket in one write, and bytes that may wait in it. */
-const WRITE_BYTES = 256 * 1024
-const SOCKET_BYTES = 1024 * 1024
 
 interface Waiter {
   resolve: () => void
@@ -58,21 +50,16 @@ export class Connection {
   /** Whether a request was answered: a server that takes us in and then only hangs up is to be left alone for a while. */
   answered = false
   readonly #socket: Socket
-  readonly #queue: RequestQueue
-  readonly #limits: ConnectionLimits
   readonly #listener: ConnectionListener
   readonly #frames: FrameAssembler
   readonly #reader = new JuteReader()
-  readonly #out = new JuteWriter()
   readonly #inFlight: InFlight
+  readonly #outbox: Outbox
   readonly #heartbeat: Heartbeat
   readonly #pings: Waiter[] = []
   readonly #auths: (Waiter & { info: AuthInfo })[] = []
   readonly #setWatches: Waiter[] = []
   #open = false
-  /** Operations of newer releases that this server has answered; until then they are sent with nothing else in flight. */
-  readonly #known = new Set<number>()
-  #alone = false
   #ended: ZooKeeperError | null = null
   #pumpScheduled = false
 
@@ -87,11 +74,15 @@ export class Connection {
     this.#socket = socket
     this.endpoint = endpoint
     this.response = response
-    this.#queue = queue
-    this.#limits = limits
     this.#listener = listener
     this.#frames = new FrameAssembler(limits.maxFrameBytes)
     this.#inFlight = new InFlight(limits.maxInFlight)
+    this.#outbox = new Outbox(queue, this.#inFlight, limits, {
+      write: (bytes) => this.#write(bytes),
+      get waiting() {
+        return socket.writableLength
+      },
+    })
     this.#heartbeat = new Heartbeat(
       response.timeoutMs,
       () => void this.ping().catch(() => {}),
@@ -182,50 +173,7 @@ export class Connection {
   }
 
   #pump(): void {
-    if (!this.#open || this.#ended || this.#queue.empty) return
-    this.#queue.offer((burst) => this.#writeBurst(burst))
-    if (this.#out.length > 0) this.#write(this.#out.take())
-  }
-
-  /** Returns whether another burst may be written after it. */
-  #writeBurst(burst: Burst): boolean {
-    if (this.#alone) return false
-    const { opcode } = burst.operation
-    if (isNewer(opcode) && !this.#known.has(opcode)) {
-      if (this.#inFlight.count > 0) return false
-      this.#writeRequest(burst, burst.next++)
-      this.#alone = this.#inFlight.count > 0
-      return !this.#alone
-    }
-    while (!burst.written) {
-      if (this.#full()) return false
-      if (burst.inFlight >= burst.window) return true
-      this.#writeRequest(burst, burst.next++)
-      if (this.#out.length >= WRITE_BYTES) this.#write(this.#out.take())
-    }
-    return true
-  }
-
-  #full(): boolean {
-    return (
-      this.#inFlight.count >= this.#limits.maxInFlight ||
-      this.#inFlight.bytes >= this.#limits.maxInFlightBytes ||
-      this.#socket.writableLength >= SOCKET_BYTES
-    )
-  }
-
-  #writeRequest(burst: Burst, index: number): void {
-    const { operation } = burst
-    this.#out.beginFrame()
-    try {
-      this.#out.int(this.#inFlight.nextXid).int(operation.opcode)
-      operation.write(this.#out, burst.requests[index])
-    } catch (error) {
-      this.#out.dropFrame()
-      burst.settle(index, new RequestError(operation.name, { cause: error }))
-      return
-    }
-    this.#inFlight.add(burst, index, this.#out.endFrame())
+    if (this.#open && !this.#ended) this.#outbox.pump()
   }
 
   #onFrame(frame: Buffer): void {
@@ -280,10 +228,7 @@ export class Connection {
         : (operation.recover?.(errno, zxid, request) ?? serverError(burst, index, errno))
     this.#inFlight.removeHead()
     this.answered = true
-    if (this.#alone) {
-      this.#alone = false
-      if (errno !== Errno.unimplemented) this.#known.add(operation.opcode)
-    }
+    this.#outbox.answered(operation.opcode, errno !== Errno.unimplemented)
     if (operation.watchOf) this.#listener.onWatchReply(burst, index, errno)
     burst.settle(index, outcome)
     if (errno === 0) return
@@ -292,7 +237,8 @@ export class Connection {
     } else if (errno === Errno.saslRequired) {
       this.end(new AuthFailedError(this.endpoint.label, null, null, errno))
     } else if (errno === Errno.unimplemented && operation.opcode !== Opcode.createTTL) {
-      // The server is about to close. A createTTL that is switched off gets the same code, and the connection stays.
+      // The server is about to close, and would do so again for the rest. A createTTL that is switched off gets the same code, and the connection stays.
+      burst.failUnwritten(new UnimplementedError(operation.name, null, errno))
       this.end(this.#unknownOperation(burst), this.#inFlight.count === 0)
     }
   }

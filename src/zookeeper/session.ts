@@ -5,7 +5,7 @@
  *   attaching → attached ⇄ detached
  *   any of them → expired | auth-failed | closed, which are final
  */
-import { AttachFailure } from './attach-failure.ts'
+import { attachTo } from './attach.ts'
 import type { AuthInfo } from './auth.ts'
 import { Burst } from './burst.ts'
 import { Connection, type ConnectionLimits } from './connection.ts'
@@ -17,13 +17,11 @@ import {
   SessionExpiredError,
   ZooKeeperError,
 } from './errors.ts'
-import { shakeHands } from './handshake.ts'
-import { type ConnectResponse, closeSession, NO_SESSION } from './operations/connect.ts'
+import { closeSession, NO_SESSION } from './operations/connect.ts'
 import type { WatchEvent } from './operations/watches.ts'
 import { RequestQueue } from './request-queue.ts'
 import { findServer } from './server-search.ts'
 import type { Endpoint } from './socket.ts'
-import { explainClose } from './srvr.ts'
 import { Waiting, type WaitingReport } from './waiting.ts'
 import { WatchRegistry } from './watch-registry.ts'
 import { Errno } from './wire/errors.ts'
@@ -246,70 +244,33 @@ export class Session {
     }
   }
 
-  /** One attempt at one address: handshake, identities, watches. */
-  async #attempt(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
-    const { socket, response, rest } = await this.#shakeHands(endpoint, signal)
-    const connection = new Connection(socket, endpoint, response, this.#queue, this.#options, {
-      onZxid: (zxid) => this.#sawZxid(zxid),
-      onWatchEvent: (event) => {
-        this.#watches.fired(event)
-        this.#options.onWatchEvent(event)
+  #attempt(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+    return attachTo(endpoint, signal, {
+      claim: {
+        ...this.#identity,
+        lastZxidSeen: this.#lastZxid,
+        timeoutMs: this.#options.sessionTimeoutMs,
+        readOnly: this.#options.canBeReadOnly,
       },
-      onWatchReply: (burst, index, errno) => this.#leftWatch(burst, index, errno),
-      onEnd: (error, expected) => this.#onEnd(connection, error, expected),
+      connect: (socket, response) => {
+        const connection = new Connection(socket, endpoint, response, this.#queue, this.#options, {
+          onZxid: (zxid) => this.#sawZxid(zxid),
+          onWatchEvent: (event) => {
+            this.#watches.fired(event)
+            this.#options.onWatchEvent(event)
+          },
+          onWatchReply: (burst, index, errno) => this.#leftWatch(burst, index, errno),
+          onEnd: (error, expected) => this.#onEnd(connection, error, expected),
+        })
+        return connection
+      },
+      onAccepted: ({ sessionId, password, timeoutMs }) => {
+        this.#identity = { sessionId, password }
+        this.#timeoutMs = timeoutMs
+      },
+      auths: this.#auths,
+      watchFrames: () => this.#watches.frames(this.#lastZxid),
     })
-    const onAbort = (): void => connection.end(new ConnectionLossError(endpoint.label, 'it does not answer'))
-    signal.addEventListener('abort', onAbort)
-    try {
-      this.#adopt(response, endpoint, connection)
-      if (rest.length > 0) connection.receive(rest)
-      socket.resume()
-      // They go out together; the server handles them in this order.
-      await Promise.all([
-        ...this.#auths.map((info) => connection.authenticate(info)),
-        ...this.#watches.frames(this.#lastZxid).map((frame) => connection.restoreWatches(frame)),
-      ])
-      if (connection.ended) throw connection.ended
-      return connection
-    } catch (error) {
-      if (error instanceof ConnectionLossError) throw new AttachFailure(`lets go again (${error.why})`)
-      throw error
-    } finally {
-      signal.removeEventListener('abort', onAbort)
-    }
-  }
-
-  async #shakeHands(endpoint: Endpoint, signal: AbortSignal): ReturnType<typeof shakeHands> {
-    const hello = {
-      ...this.#identity,
-      lastZxidSeen: this.#lastZxid,
-      timeoutMs: this.#options.sessionTimeoutMs,
-      readOnly: this.#options.canBeReadOnly,
-    }
-    try {
-      return await shakeHands(endpoint, hello, signal)
-    } catch (error) {
-      if (!(error instanceof AttachFailure) || !error.closed) throw error
-      throw await explainClose(endpoint, this.#lastZxid, signal)
-    }
-  }
-
-  /** Takes the server's word on who we are. */
-  #adopt(response: ConnectResponse, endpoint: Endpoint, connection: Connection): void {
-    const { sessionId, password, timeoutMs } = response
-    const ours = this.#identity.sessionId
-    // Some servers answer an unknown id with a new session instead of "expired".
-    if (ours !== 0n && (timeoutMs <= 0 || sessionId !== ours)) {
-      const error = new SessionExpiredError(ours, endpoint.label)
-      connection.end(error)
-      throw error
-    }
-    if (timeoutMs <= 0) {
-      connection.end(new ConnectionLossError(endpoint.label, 'it refuses a new session'))
-      throw new AttachFailure('refuses a new session')
-    }
-    this.#identity = { sessionId, password }
-    this.#timeoutMs = timeoutMs
   }
 
   #sawZxid(zxid: bigint): void {

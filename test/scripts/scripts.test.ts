@@ -28,6 +28,7 @@ function script(name: string, ...args: string[]) {
 
 test('imports that the table allows pass', () => {
   write('copy/copy.ts', "import { march } from '../tree/march.ts'\nimport pLimit from 'p-limit'\n")
+  write('remove/rmr.ts', "import { verify } from '../verify/verify.ts'\n")
   write('report/display.ts', "import type { Emit } from '../tree/events.ts'\n")
   write(
     'zookeeper/client.ts',
@@ -43,9 +44,14 @@ test.for([
     'copy may not import zookeeper/index.ts',
   ],
   [
-    'copy/copy.ts',
-    "import {\n  a,\n  b,\n} from '../verify/verify.ts'",
-    'copy may not import verify/verify.ts',
+    'verify/verify.ts',
+    "import {\n  a,\n  b,\n} from '../copy/copy.ts'",
+    'verify may not import copy/copy.ts',
+  ],
+  [
+    'zookeeper/operations/create.ts',
+    "import { ZooKeeperError } from '../errors.ts'\nimport { Client } from '../client.ts'",
+    'zookeeper/operations may not import zookeeper/client.ts',
   ],
   ['tree/march.ts', "export * from '../journal/index.ts'", 'tree may not import journal/index.ts'],
   ['verify/verify.ts', "const x = await import('../cli/main.ts')", 'verify may not import cli/main.ts'],

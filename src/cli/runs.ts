@@ -38,7 +38,10 @@ export function register(command: Command, io: Io): void {
       'after',
       examples('zkferry runs', 'zkferry runs show k3v9x2ab', 'zkferry runs --journal move.journal --json'),
     )
-    .addHelpText('after', exitCodes(ExitCode.done, ExitCode.usage, ExitCode.incomplete, ExitCode.target, ExitCode.journal))
+    .addHelpText(
+      'after',
+      exitCodes(ExitCode.done, ExitCode.usage, ExitCode.incomplete, ExitCode.target, ExitCode.journal),
+    )
     .action((action: string | undefined, id: string | undefined, flags: RunsFlags) =>
       runJob({ command: 'runs', flags, singleLocation: true }, io, (shell) =>
         run(shell, action ?? 'list', id, flags),
@@ -59,7 +62,8 @@ async function run(
     if (id === undefined) throw new UsageProblem('runs show needs the ID of a run; zkferry runs lists them.')
     await show(shell, id, flags)
   } else if (action === 'abandon') {
-    if (id === undefined) throw new UsageProblem('runs abandon needs the ID of a run; zkferry runs lists them.')
+    if (id === undefined)
+      throw new UsageProblem('runs abandon needs the ID of a run; zkferry runs lists them.')
     const { abandon } = await import('./runs-abandon.ts')
     return abandon(shell, await journalOf(shell, id, flags), id, { ...flags, sessions: 1 })
   } else {

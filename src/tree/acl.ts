@@ -34,11 +34,6 @@ export function sameAcl(a: AclList, b: AclList): boolean {
   return a === b || a.canonical.equals(b.canonical)
 }
 
-/** `31:world:anyone`, for people. */
-export function formatAcl(list: AclList): string {
-  return list.entries.map((entry) => `${entry.perms}:${entry.scheme}:${entry.id.toString()}`).join(', ')
-}
-
 /** Bytes for the journal: the entries in their own order. */
 export function storeAcl(list: AclList): Buffer {
   const count = Buffer.alloc(4)

@@ -64,6 +64,14 @@ async function readPlainly(address: string, root: string): Promise<Reading> {
   return { znodes: rows.length, sha256: hashOf(rows), by: 'plain' }
 }
 
+/** What a reader must find of znodes that are open to everyone. */
+export function expectedReading(znodes: Iterable<[path: string, data: Buffer | null]>): Omit<Reading, 'by'> {
+  const rows = [...znodes].map(([path, data]) =>
+    row(path, data?.toString('base64') ?? '', ['31:world:anyone']),
+  )
+  return { znodes: rows.length, sha256: hashOf(rows) }
+}
+
 function row(path: string, data: string, acl: string[]): string {
   return JSON.stringify([path, data, acl.toSorted()])
 }

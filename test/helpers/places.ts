@@ -2,7 +2,7 @@
 import { afterAll } from 'vitest'
 import { loadTree } from '../../fixtures/load.ts'
 import type { ZnodeRecord } from '../../fixtures/record.ts'
-import { type Acl, CreateFlag, OPEN_ACL, ZooKeeperClient } from '../../src/zookeeper/index.ts'
+import { type Acl, CreateFlag, type MultiOp, OPEN_ACL, ZooKeeperClient } from '../../src/zookeeper/index.ts'
 import { freshRoot, sharedServer } from '../servers/shared.ts'
 
 export type Version = '3.4.14' | '3.9.5'
@@ -102,31 +102,40 @@ export function rooted(root: string, records: readonly ZnodeRecord[]): ZnodeReco
   return records.map((record) => ({ ...record, path: root + record.path.slice(own.length) }))
 }
 
+/** What `plantMany` makes, as paths below the root with their data: the root, `dirs` directories, `leaves` in each. */
+export function* many(
+  dirs: number,
+  leaves: number,
+  size: number,
+): Generator<[path: string, data: Buffer | null]> {
+  yield ['', null]
+  for (let d = 0; d < dirs; d++) {
+    const directory = `d${String(d).padStart(5, '0')}`
+    yield [directory, Buffer.from(`directory ${d}`)]
+    for (let at = 0; at < leaves; at++) {
+      yield [`${directory}/z${String(at).padStart(6, '0')}`, Buffer.alloc(size, (d * 31 + at) % 251)]
+    }
+  }
+}
+
 /** Directories of equal leaves, written in multis: `dirs` × `leaves` znodes of `size` bytes, and the root. */
 export async function plantMany(
-  where: Pick<Place, 'client' | 'root'>,
+  { client, root }: Pick<Place, 'client' | 'root'>,
   dirs: number,
   leaves: number,
   size = 100,
 ): Promise<void> {
-  const { client, root } = where
-  await client.create(root, null)
   const sent: Promise<unknown>[] = []
-  for (let d = 0; d < dirs; d++) {
-    const directory = `${root}/d${String(d).padStart(5, '0')}`
-    await Promise.all(sent.length > 8 ? sent.splice(0) : [])
-    sent.push(
-      client.multi([{ op: 'create', path: directory, data: Buffer.from(`directory ${d}`), acl: OPEN_ACL }]),
-    )
-    for (let from = 0; from < leaves; from += 500) {
-      const ops = Array.from({ length: Math.min(500, leaves - from) }, (_, at) => ({
-        op: 'create' as const,
-        path: `${directory}/z${String(from + at).padStart(6, '0')}`,
-        data: Buffer.alloc(size, (d * 31 + from + at) % 251),
-        acl: OPEN_ACL,
-      }))
-      sent.push(client.multi(ops))
-    }
+  let ops: MultiOp[] = []
+  const send = async () => {
+    if (ops.length > 0) sent.push(client.multi(ops))
+    ops = []
+    if (sent.length === 8) await Promise.all(sent.splice(0))
   }
+  for (const [path, data] of many(dirs, leaves, size)) {
+    ops.push({ op: 'create', path: path === '' ? root : `${root}/${path}`, data, acl: OPEN_ACL })
+    if (ops.length === 500) await send()
+  }
+  await send()
   await Promise.all(sent)
 }

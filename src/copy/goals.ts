@@ -1,14 +1,14 @@
 /** Which counters of a znode a copy has to bring up. */
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
-import { nextSequence } from '../tree/znode.ts'
+import { nextSequence, type Znode } from '../tree/znode.ts'
 import type { CounterGoal } from './counters.ts'
 import type { Decision } from './decide.ts'
 
 /** What can be done as soon as the znode itself is there: everything, unless children are still to come. */
 export function goalOf(pair: Pair, decision: Decision, rules: CounterRules): CounterGoal | null {
   const { path, source } = pair
-  if (source === null || isEphemeral(source.stat) || !KEPT.has(decision.do)) return null
+  if (source === null || isEphemeral(source.stat) || !bringsCounters(decision)) return null
   const sequence = source.stat.numChildren === 0 ? sequenceGoal(pair, rules) : 0
   const version = versionGoal(pair, decision, rules)
   if (sequence === 0 && version === null) return null
@@ -25,9 +25,18 @@ export function sequenceGoal({ source, target }: Pair, rules: CounterRules): num
 function versionGoal({ path, source, target }: Pair, decision: Decision, rules: CounterRules): number | null {
   if (source === null || !rules.keepsVersion(path, source)) return null
   const wanted = source.stat.version
+  return versionAfter(decision, target) >= wanted ? null : wanted
+}
+
+/** The data version on the target when the decision is carried out. */
+export function versionAfter(decision: Decision, target: Znode | null): number {
   const before = target === null ? 0 : target.stat.version
-  const there = decision.do === 'update' && decision.data !== null ? before + 1 : before
-  return there >= wanted ? null : wanted
+  return decision.do === 'update' && decision.data !== null ? before + 1 : before
+}
+
+/** What is kept as it is on the target, or cannot be there, keeps its counters, too. */
+export function bringsCounters(decision: Decision): boolean {
+  return KEPT.has(decision.do)
 }
 
 const KEPT = new Set<Decision['do']>(['nothing', 'create', 'update'])

@@ -9,7 +9,7 @@ import { isEphemeral } from '../tree/pairs.ts'
 import { nextSequence } from '../tree/znode.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
-import { goalOf, sequenceGoal } from './goals.ts'
+import { bringsCounters, goalOf, sequenceGoal, versionAfter } from './goals.ts'
 import type { CopyOptions } from './options.ts'
 
 export class PlanHand implements MarchHand {
@@ -105,21 +105,20 @@ export class PlanHand implements MarchHand {
     }
   }
 
-  /** Of a directory that the target lacks the children count, one step each: known when all were seen. */
+  /** What a directory lacks is known when all its children were seen: each that is made is one step less. */
   #planCounters(pair: MarchPair, decision: Decision): void {
     const { source, target, below, part } = pair
     if (source === null || isEphemeral(source.stat)) return
-    if (part !== null) part.counted++
+    // What is made is what advances its parent's counter.
+    if (part !== null && decision.do === 'create') part.counted++
     const there = target === null ? 0 : nextSequence(target.stat)
-    if (below !== null) below.sequence = target === null ? sequenceGoal(pair, this.#rules) : 0
-    if (source.stat.numChildren > 0 && target !== null && sequenceGoal(pair, this.#rules) > 0) {
-      // What its new children will add is not known yet: at most so many.
-      this.#planSteps(pair.path, nextSequence(source.stat) - Math.max(there, source.stat.numChildren))
-    }
+    const wanted = bringsCounters(decision) ? sequenceGoal(pair, this.#rules) : 0
+    if (below !== null) below.sequence = Math.max(0, wanted - there)
     const goal = goalOf(pair, decision, this.#rules)
     if (goal === null) return
-    const version = goal.version === null ? 0 : goal.version - (target?.stat.version ?? 0)
-    this.#planSteps(pair.path, (goal.sequence === null ? 0 : goal.sequence - there) + version)
+    const sequence = goal.sequence === null ? 0 : goal.sequence - there
+    const version = goal.version === null ? 0 : goal.version - versionAfter(decision, target)
+    this.#planSteps(pair.path, sequence + version)
   }
 
   #planSteps(path: string, steps: number): void {

@@ -80,6 +80,8 @@ async function cleanUp(stage: Stage, terminal: Terminal): Promise<void> {
   terminal.say('\nThe applications are stopped now. What would be removed:')
   await stage.applications.close()
   await terminal.run(`zkferry rmr --dry-run $OLD${PEGASUS}`, { expect: 0, head: 8 })
-  terminal.say('\nAnd for good:')
-  await terminal.run(`zkferry rmr --yes $OLD${PEGASUS}`, { expect: 0 })
+  terminal.say(
+    '\nAnd for good, but only if the copy that the journal knows is whole, and both sides are still equal now:',
+  )
+  await terminal.run(`zkferry rmr --yes --if-verified $STATE/pegasus.journal $OLD${PEGASUS}`, { expect: 0 })
 }

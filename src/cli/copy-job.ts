@@ -1,4 +1,5 @@
 /** From the flags of `copy` (and of `zkcopy`, which is a copy) to the job. */
+import { existsSync } from 'node:fs'
 import type { ParsedLocation } from '../locations/parse-location.ts'
 import type { JobResult } from '../tree/events.ts'
 import { plural } from '../tree/plural.ts'
@@ -35,6 +36,7 @@ export async function runCopy(
     await identities(authFlags, 'target', io.env),
   ]
   const journal = flags.dryRun ? null : await openRunJournal(shell, request)
+  const record = flags.dryRun ? await readRunJournal(shell, request) : null
   const [source, target] = await openBoth(shell, { from, to, sourceAuth, targetAuth, flags })
   const { copy } = await import('../copy/copy.ts')
   return copy(
@@ -42,6 +44,7 @@ export async function runCopy(
       source,
       target,
       journal,
+      record,
       restart: flags.restart === true,
       version: version(),
       options: {
@@ -68,9 +71,25 @@ export async function runCopy(
   )
 }
 
-async function openRunJournal(shell: Shell, { command, source, target, flags }: CopyRequest) {
-  const { openJournal, defaultJournalFile, stateDirectory } = await import('../journal/index.ts')
-  const file = flags.journal ?? defaultJournalFile(stateDirectory(shell.io.env), source.text, target.text)
+/** A dry run writes nothing, but what earlier runs wrote is not strange to it. */
+async function readRunJournal(shell: Shell, request: CopyRequest) {
+  const { readJournal } = await import('../journal/index.ts')
+  const file = await journalFile(shell, request)
+  if (!existsSync(file)) return null
+  const record = readJournal(file)
+  shell.onEnd(record, () => record.close())
+  return record
+}
+
+async function journalFile(shell: Shell, { source, target, flags }: CopyRequest): Promise<string> {
+  const { defaultJournalFile, stateDirectory } = await import('../journal/index.ts')
+  return flags.journal ?? defaultJournalFile(stateDirectory(shell.io.env), source.text, target.text)
+}
+
+async function openRunJournal(shell: Shell, request: CopyRequest) {
+  const { command } = request
+  const { openJournal } = await import('../journal/index.ts')
+  const file = await journalFile(shell, request)
   shell.say(`journal: ${file}`)
   const journal = openJournal(file, { command })
   shell.onEnd(journal, () => journal.close())

@@ -1,5 +1,12 @@
 /** Before a copy: may it begin, and is it new, a resumed one, or one that was finished before? */
-import { differenceOfJobs, type Journal, type Run, type RunInfo, type RunSetup } from '../journal/index.ts'
+import {
+  differenceOfJobs,
+  type Journal,
+  type JournalReader,
+  type Run,
+  type RunInfo,
+  type RunSetup,
+} from '../journal/index.ts'
 import { type RootIdentity, type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
@@ -12,6 +19,8 @@ export interface CopyJob {
   target: TreeTarget
   /** `null` for a dry run only. */
   journal: Journal | null
+  /** What a dry run knows of earlier runs. */
+  record: JournalReader | null
   /** Forget unfinished runs and begin anew. */
   restart: boolean
   version: string
@@ -46,25 +55,25 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     options: outcomeOptions(options),
     version: job.version,
   }
+  const record = journal ?? job.record
   if (job.restart && journal !== null) {
     journal.discard()
     for (const { id, hasTemporaryIdentity } of journal.runs()) {
       if (hasTemporaryIdentity) await takeBack(journal.open(id), target, emit)
     }
   }
-  const latest = journal?.latest() ?? null
-  const known = latest === null || latest.state === 'abandoned' ? null : latest
-  if (journal !== null && known !== null) {
+  const known = job.restart ? null : latestOf(record)
+  if (record !== null && known !== null) {
     const difference = differenceOfJobs(known, setup)
     if (difference !== null) {
       throw new JournalProblem(
-        `The journal ${journal.file} belongs to another job: ${difference}; give this one its own --journal, or --restart to begin anew.`,
+        `The journal ${record.file} belongs to another job: ${difference}; give this one its own --journal, or --restart to begin anew.`,
       )
     }
   }
   const resumes = known !== null && known.state !== 'finished'
   const begun = resumes && journal !== null && journal.directory(known.id, '') !== null
-  const wrote = wroteBefore(journal, targetIdentity) || begun || (resumes && known.rootDigest !== null)
+  const wrote = wroteBefore(record, targetIdentity) || begun || (resumes && known.rootDigest !== null)
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
   const since = await source.position()
   const reserved = await reservedChild(source, target, options.filter)
@@ -89,7 +98,7 @@ export function isKnown(identity: RootIdentity | null): identity is RootIdentity
   return identity !== null && (identity.czxid !== 0n || identity.ctime !== 0n)
 }
 
-function wroteBefore(journal: Journal | null, identity: RootIdentity | null): boolean {
+function wroteBefore(journal: JournalReader | null, identity: RootIdentity | null): boolean {
   if (journal === null || !isKnown(identity)) return false
   return journal
     .runs()
@@ -105,6 +114,12 @@ function finishedHere(journal: Journal | null, identity: RootIdentity | null): R
   if (finished === null || finished.targetIdentity === null || identity === null) return finished
   const { czxid, ctime } = finished.targetIdentity
   return czxid === identity.czxid && ctime === identity.ctime ? finished : null
+}
+
+/** What the same command goes on from. */
+function latestOf(record: JournalReader | null): RunInfo | null {
+  const latest = record?.latest() ?? null
+  return latest === null || latest.state === 'abandoned' ? null : latest
 }
 
 async function refuseStrangers(target: TreeTarget): Promise<void> {

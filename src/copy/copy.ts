@@ -3,7 +3,7 @@ import type { Run, RunInfo } from '../journal/index.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
 import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
-import type { Consistency, JobContext, JobResult, Status } from '../tree/events.ts'
+import type { Consistency, JobContext, JobEvent, JobResult, Status } from '../tree/events.ts'
 import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { Pace, pause } from '../tree/windows.ts'
@@ -27,6 +27,9 @@ export type { CopyJob } from './begin.ts'
 export async function copy(job: CopyJob, context: JobContext): Promise<JobResult> {
   return new Copy(job, context).run()
 }
+
+/** Events of a march that may not be the last one. */
+const MOST_HELD_BACK = 100_000
 
 class Copy {
   readonly #job: CopyJob
@@ -97,7 +100,13 @@ class Copy {
     if (previous !== null && journal !== null && beginning.targetExists) {
       this.#context.emit({ type: 'phase', phase: 'plan' })
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
-      const tallyOptions = this.#tallyOptions(since)
+      const tallyOptions = { ...this.#tallyOptions(since), nameEphemerals: true }
+      // Said only if this march turns out to be the only one.
+      const said: JobEvent[] = []
+      const emit = (event: JobEvent) => {
+        if (event.type !== 'skipped' && event.type !== 'failed') this.#context.emit(event)
+        else if (said.length < MOST_HELD_BACK) said.push(event)
+      }
       const look = await lookBeforeSecondCopy(
         source,
         target,
@@ -107,7 +116,7 @@ class Copy {
         tallyOptions,
         options.overwriteNewer,
         () => inheritHashes(journal, previous, run),
-        this.#context,
+        { ...this.#context, emit },
       )
       if (!look.whole) return this.#interrupted(0)
       if (
@@ -115,6 +124,7 @@ class Copy {
         look.tally.unknown === 0 &&
         (look.tally.extras === 0 || !options.deleteExtras)
       ) {
+        for (const event of said) this.#context.emit(event)
         inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
         return this.#conclude(run, beginning, look.tally, 0)
@@ -124,6 +134,7 @@ class Copy {
         read: 0,
         bytesRead: 0,
         directories: 0,
+        skipped: 0,
         failed: 0,
         phaseDone: 0,
         phaseBytes: 0,

@@ -122,6 +122,7 @@ export class Ensemble implements TreeTarget {
   async position(): Promise<bigint> {
     const opened = this.#readers.slice(0, Math.max(1, this.#width))
     const zxids = await Promise.all(opened.map((session) => session.sync()))
+    // biome-ignore lint/complexity/useMathMinMax: Math.max knows no bigint
     return zxids.reduce((newest, zxid) => (zxid > newest ? zxid : newest), 0n)
   }
 

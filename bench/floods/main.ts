@@ -13,7 +13,7 @@ import { createFlood } from './create.ts'
 import { readFlood } from './read.ts'
 
 /** As many as zkferry reads with. */
-const SESSIONS = 4
+const SESSIONS = 8
 
 const [kind = '', connect = '', root = '', tree = ''] = process.argv.slice(2)
 const spec = parseTree(tree)

@@ -99,6 +99,8 @@ export async function requireIdentical(
       `${source.name} and its copy ${target.name} are not identical now: ${result.message.replace(/\.$/, '')}; nothing was deleted.`,
     )
   }
+  const message = `${source.name} and its copy ${target.name} are identical, digest ${result.digest.source}`
+  context.emit({ type: 'note', message })
   // From here on the counts are the removal's.
   Object.assign(context.counts, newCounts())
   return before

@@ -60,6 +60,10 @@ describe('a verified copy', () => {
     expect(planned.stdout.trimEnd().split('\n')).toHaveLength(5)
     const result = await remove('--json', from.location)
     expect(result.code, result.stderr).toBe(0)
+    expect(result.json()).toContainEqual({
+      type: 'note',
+      message: expect.stringMatching(/ are identical, digest [0-9a-f]{64}$/),
+    })
     expect(result.summary()).toMatchObject({
       command: 'rmr',
       status: 'done',

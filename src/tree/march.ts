@@ -52,7 +52,7 @@ export interface MarchHand {
   pairs(pairs: MarchPair[]): Promise<void>
   /** A directory whose children cannot be listed: its subtree on that side is not looked at. */
   unlisted(directory: Directory, side: Side, error: ZnodeError): void
-  /** Called after each group, with the directories that got further. */
+  /** Called after each group, with the directories that got further: none, where something failed. */
   settled?(advances: Advance[], discovered: Directory[]): void
   /** Called when all children of these directories are settled, before that goes on record. */
   complete?(directories: Directory[]): Promise<void>
@@ -299,7 +299,7 @@ class March {
       await this.#hand.complete(finished)
       advances = advances.filter((advance) => !advance.directory.incomplete)
     }
-    if (advances.length > 0 || discovered.length > 0) this.#hand.settled?.(advances, discovered)
+    this.#hand.settled?.(advances, discovered)
   }
 }
 

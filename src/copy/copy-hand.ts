@@ -121,8 +121,9 @@ export class CopyHand implements MarchHand {
   }
 
   /** Counters of directories come after their children, whose creation advances them. */
-  async complete(directories: Directory[]): Promise<void> {
+  async complete(completed: Directory[]): Promise<void> {
     if (!this.#rules.keepsSequence) return
+    const directories = completed.filter((directory) => !directory.unreachable && this.#countsIn(directory))
     await this.#learnSequences(directories.filter((directory) => directory.sequence === null))
     const goals: CounterGoal[] = []
     for (const { path, sequence, children, incomplete } of directories) {
@@ -222,6 +223,12 @@ export class CopyHand implements MarchHand {
   /** False for a mere way to what the filter lets in, and for the target's own `/`. */
   #isOurs(pair: MarchPair): boolean {
     return pair.counted && !(pair.path === '' && leavesRoot(this.#target, this.#options))
+  }
+
+  /** The same of a directory, which may be on record from an earlier run. */
+  #countsIn({ path }: Directory): boolean {
+    if (path === '') return !leavesRoot(this.#target, this.#options)
+    return this.#options.filter.judge(path) === 'in'
   }
 
   /** Creates for the directories above that only lead here and are not there yet. */

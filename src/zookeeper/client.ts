@@ -16,7 +16,7 @@ import type { MultiReadReply, ReadOp, ReadResult } from './operations/multi-read
 import type { Operation } from './operations/operation.ts'
 import type { AddWatchMode, WatchEvent } from './operations/watches.ts'
 import { checkExistingPath, checkPath } from './path.ts'
-import { Session, type SessionIdentity, type SessionState } from './session.ts'
+import { Session, type SessionState } from './session.ts'
 import { type AclInput, OPEN_ACL, type Stat } from './wire/records.ts'
 
 export interface CreateOptions {
@@ -309,4 +309,4 @@ function createRequest(path: string, data: Buffer | null, { acl = OPEN_ACL, flag
   return flags === undefined ? { path, data, acl } : { path, data, acl, flags }
 }
 
-export type { ClientOptions, SessionIdentity }
+export type { ClientOptions }

@@ -34,7 +34,7 @@ export function addConnectOptions(command: Command): Command {
 
 export function addPaceOptions(command: Command): Command {
   return command
-    .option('--concurrency <n>', 'directories in flight', count('--concurrency', 1, 4096), 512)
+    .option('--concurrency <n>', 'directories in flight', count('--concurrency', 1, 4096), 1024)
     .option('--sessions <n>', 'sessions for reading, to each ensemble', count('--sessions', 1, 60), 8)
     .option('--rate <n>', 'at most so many znodes a second', count('--rate', 1))
     .option('--byte-rate <n>', 'at most so many bytes a second, such as 5MB', byteSize('--byte-rate'))

@@ -14,7 +14,7 @@ import {
 import { newPair } from '../tree/march.ts'
 import { type Pair, readPairs } from '../tree/pairs.ts'
 import { byPath, parentPath } from '../tree/path.ts'
-import { ByteWindow } from '../tree/windows.ts'
+import { UNLIMITED, Window } from '../tree/windows.ts'
 import { type Decision, decide } from './decide.ts'
 import type { CopyOptions } from './options.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
@@ -88,11 +88,17 @@ export class Repairer {
     const pairs = paths.map((path) => newPair(path, true, true, null, null, true))
     const lanes = { source: this.#source.lane(0n), target: this.#target.settled }
     const options = { acl: this.#options.acl, targetOnlyData: false }
-    await readPairs(pairs, lanes, options, new ByteWindow(WINDOW_BYTES), async (read) => {
-      for (const group of alone ? read.map((pair) => [pair]) : [read]) {
-        again.push(...(await this.#write(group, repaired, closes)))
-      }
-    })
+    await readPairs(
+      pairs,
+      lanes,
+      options,
+      new Window({ ...UNLIMITED, bytes: WINDOW_BYTES }),
+      async (read) => {
+        for (const group of alone ? read.map((pair) => [pair]) : [read]) {
+          again.push(...(await this.#write(group, repaired, closes)))
+        }
+      },
+    )
     return again
   }
 

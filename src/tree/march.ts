@@ -12,12 +12,14 @@ import { Directory, type Part } from './directory.ts'
 import type { Filter } from './filter.ts'
 import { type Lanes, type Pair, type PairOptions, readPairs } from './pairs.ts'
 import { childPath } from './path.ts'
-import { ByteWindow, type Pace } from './windows.ts'
+import { type Pace, UNLIMITED, Window } from './windows.ts'
 
 /** Znodes in one group: enough to fill a batch, few enough to lose little when the process is killed. */
 const GROUP_ZNODES = 256
-/** Groups in flight. Their products with the above are the window of znodes. */
-const GROUPS = 8
+/** Groups in flight: their Stats and ACLs, which cost a server most, keep all sessions busy. */
+const GROUPS = 16
+/** Znodes whose data are in hand: what a killed process has read in vain. */
+const WINDOW_ZNODES = 2048
 /** Data in hand, both sides together. */
 const WINDOW_BYTES = 16 * 1024 * 1024
 
@@ -90,7 +92,7 @@ class March {
   readonly #target: TreeSource
   readonly #hand: MarchHand
   readonly #options: MarchOptions
-  readonly #window = new ByteWindow(WINDOW_BYTES)
+  readonly #window = new Window({ bytes: WINDOW_BYTES, znodes: WINDOW_ZNODES })
   /** The next to do is at the end. Wide directories stay until their last slice is taken. */
   readonly #stack: Directory[] = []
   readonly #perGroup: number
@@ -252,7 +254,7 @@ class March {
         newPair(pair.path, side === 'source', side === 'target', null, null, true),
       )
       const options = { ...this.#options, targetOnlyData: true }
-      await readPairs(only, lanes, options, new ByteWindow(Number.MAX_SAFE_INTEGER), async () => {})
+      await readPairs(only, lanes, options, new Window(UNLIMITED), async () => {})
       for (const [at, pair] of gone.entries()) {
         const again = only[at] as MarchPair
         pair[side] = again[side]

@@ -6,7 +6,7 @@
 import { sameAcl } from './acl.ts'
 import type { DataReply, StatReply, TreeReader } from './contracts.ts'
 import { ZnodeError } from './contracts.ts'
-import type { ByteWindow } from './windows.ts'
+import type { Window } from './windows.ts'
 import type { Stat, Znode } from './znode.ts'
 
 /** A batch of data is read when this many bytes are expected, so that no server has to build a huge reply. */
@@ -61,7 +61,7 @@ export async function readPairs<P extends Pair>(
   pairs: readonly P[],
   lanes: Lanes,
   options: PairOptions,
-  window: ByteWindow,
+  window: Window,
   act: (pairs: P[]) => Promise<void>,
 ): Promise<void> {
   if (options.acl) {
@@ -69,7 +69,7 @@ export async function readPairs<P extends Pair>(
   }
   const acting: Promise<void>[] = []
   for (const batch of batches(pairs, options)) {
-    const held = await window.take(batch.bytes)
+    const held = await window.take({ bytes: batch.bytes, znodes: batch.pairs.length })
     await readData(batch.pairs, lanes, options)
     const acted = act(batch.pairs).finally(() => window.give(held))
     // Rejections are met below; until then they must not count as unhandled.

@@ -1,38 +1,52 @@
 /** Limits that a march keeps to: bytes held in memory, and znodes or bytes a second. */
 
-/** Lets at most so many bytes be in hand at once. One holder larger than the window gets it alone. */
-export class ByteWindow {
-  #free: number
-  readonly #size: number
-  readonly #waiting: { bytes: number; go: () => void }[] = []
+/** Bytes of data, and znodes. */
+export interface Held {
+  bytes: number
+  znodes: number
+}
 
-  constructor(size: number) {
+export const UNLIMITED: Held = { bytes: Number.MAX_SAFE_INTEGER, znodes: Number.MAX_SAFE_INTEGER }
+
+/** Lets at most so much be in hand at once. One holder larger than the window gets it alone. */
+export class Window {
+  readonly #size: Held
+  readonly #free: Held
+  readonly #waiting: { held: Held; go: () => void }[] = []
+
+  constructor(size: Held) {
     this.#size = size
-    this.#free = size
+    this.#free = { ...size }
   }
 
-  /** Resolves when `bytes` may be held; give the returned number back. First come, first served. */
-  async take(bytes: number): Promise<number> {
-    const held = Math.min(bytes, this.#size)
-    if (this.#waiting.length === 0 && held <= this.#free) {
-      this.#free -= held
-      return held
+  /** Resolves when so much may be held; give back what it returns. First come, first served. */
+  async take(wanted: Held): Promise<Held> {
+    const held = {
+      bytes: Math.min(wanted.bytes, this.#size.bytes),
+      znodes: Math.min(wanted.znodes, this.#size.znodes),
     }
-    await new Promise<void>((go) => this.#waiting.push({ bytes: held, go }))
+    if (this.#waiting.length === 0 && this.#fits(held)) this.#hold(held)
+    else await new Promise<void>((go) => this.#waiting.push({ held, go }))
     return held
   }
 
-  give(held: number): void {
-    this.#free += held
-    for (
-      let next = this.#waiting[0];
-      next !== undefined && next.bytes <= this.#free;
-      next = this.#waiting[0]
-    ) {
+  give(held: Held): void {
+    this.#free.bytes += held.bytes
+    this.#free.znodes += held.znodes
+    for (let next = this.#waiting[0]; next !== undefined && this.#fits(next.held); next = this.#waiting[0]) {
       this.#waiting.shift()
-      this.#free -= next.bytes
+      this.#hold(next.held)
       next.go()
     }
+  }
+
+  #fits(held: Held): boolean {
+    return held.bytes <= this.#free.bytes && held.znodes <= this.#free.znodes
+  }
+
+  #hold(held: Held): void {
+    this.#free.bytes -= held.bytes
+    this.#free.znodes -= held.znodes
   }
 }
 

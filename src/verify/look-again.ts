@@ -5,7 +5,7 @@ import type { TreeSource } from '../tree/contracts.ts'
 import { newPair } from '../tree/march.ts'
 import { type PairOptions, readPairs } from '../tree/pairs.ts'
 import { byPath } from '../tree/path.ts'
-import { ByteWindow } from '../tree/windows.ts'
+import { UNLIMITED, Window } from '../tree/windows.ts'
 import type { Difference, Tally } from './tally.ts'
 
 const BATCH = 256
@@ -22,7 +22,7 @@ export async function lookAgain(
   options: PairOptions,
 ): Promise<void> {
   const before = tally.differences.splice(0).sort((a, b) => byPath(a.path, b.path))
-  const window = new ByteWindow(WINDOW_BYTES)
+  const window = new Window({ ...UNLIMITED, bytes: WINDOW_BYTES })
   // After a sync: neither side may show what it was before the last look.
   await Promise.all([source.position(), target.position()])
   for (let at = 0; at < before.length; at += BATCH) {

@@ -152,7 +152,11 @@ class Copy {
     if (!beginning.targetExists) counts.created += await target.createAncestors()
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
-      const access = new TemporaryAccess(target, run, { rules: this.#rules, verify: options.verify })
+      const access = new TemporaryAccess(target, run, {
+        rules: this.#rules,
+        verify: options.verify,
+        keepExisting: options.keepExisting,
+      })
       await access.resume()
       const counters = new Counters(target, options.maxSteps, this.#context)
       const hand = new CopyHand({

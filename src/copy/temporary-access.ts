@@ -18,6 +18,7 @@ import {
 import type { CounterRules } from '../tree/counter-rules.ts'
 import type { Emit } from '../tree/events.ts'
 import { isEphemeral, type Pair, sameAcls } from '../tree/pairs.ts'
+import { childPath } from '../tree/path.ts'
 import { nextSequence } from '../tree/znode.ts'
 
 const BATCH = 256
@@ -32,6 +33,8 @@ const NOT_READY = new ZnodeError(
 export interface AccessNeeds {
   rules: CounterRules
   verify: boolean
+  /** What is on the target keeps the ACL that it has. */
+  keepExisting: boolean
 }
 
 export class TemporaryAccess {
@@ -74,7 +77,9 @@ export class TemporaryAccess {
     const { source } = pair
     if (source === null || source.acl === null || source.acl.masked || isEphemeral(source.stat)) return false
     // What is there with this ACL stays as it is; a resumed run's own entries are on record already.
-    if (pair.target !== null && sameAcls(source, pair.target)) return false
+    if (pair.target !== null && (this.#needs.keepExisting || sameAcls(source, pair.target))) return false
+    // Someone's ephemeral in its place is never set.
+    if (pair.target !== null && isEphemeral(pair.target.stat)) return false
     const granted = this.#target.permissionsUnder(source.acl)
     return granted !== Perms.all && (this.#needed(pair) & ~granted) !== 0
   }
@@ -109,7 +114,7 @@ export class TemporaryAccess {
   }
 
   async #make(pair: Pair): Promise<void> {
-    const probed = pair.target === null ? pair.path : `${pair.path}/zkferry-probe`
+    const probed = pair.target === null ? pair.path : childPath(pair.path, 'zkferry-probe')
     for (const algorithm of this.#target.temporary.algorithms) {
       const user = `zkferry-${randomBytes(6).toString('hex')}`
       const identity = { user, password: randomBytes(24).toString('base64url'), algorithm }

@@ -91,7 +91,9 @@ export class Ensemble implements TreeTarget {
   }
 
   async connect(): Promise<void> {
-    await this.#first.client()
+    const client = await this.#first.client()
+    // Where an address is translated on the way, an ACL may grant less than this says; the server then refuses.
+    if (client.localAddress !== null) this.#identities.push({ scheme: 'ip', id: client.localAddress })
   }
 
   get #first(): SessionKeeper {

@@ -1,5 +1,6 @@
 /** Who the tool is at a location, and what an ACL lets it do, as far as that can be known from outside. */
 import { createHash } from 'node:crypto'
+import { BlockList, isIP, isIPv6 } from 'node:net'
 import { type AclList, Perms } from '../tree/acl.ts'
 import type { AuthInfo } from '../zookeeper/index.ts'
 
@@ -28,9 +29,24 @@ export function permissionsOf(acl: AclList, identities: readonly Identity[]): nu
   let perms = 0
   for (const entry of acl.entries) {
     const id = entry.id.toString()
-    if (identities.some((own) => own.scheme === entry.scheme && own.id === id)) perms |= entry.perms
+    const ours = identities.some(
+      (own) =>
+        own.scheme === entry.scheme && (own.id === id || (own.scheme === 'ip' && isWithin(own.id, id))),
+    )
+    if (ours) perms |= entry.perms
   }
   return perms & Perms.all
+}
+
+/** `id` is an address, or `address/bits`. */
+function isWithin(address: string, id: string): boolean {
+  const [net = '', bits] = id.split('/')
+  const family = isIPv6(net) ? 'ipv6' : 'ipv4'
+  if (isIP(net) === 0 || (bits !== undefined && !/^\d{1,3}$/.test(bits))) return false
+  const list = new BlockList()
+  if (bits === undefined) list.addAddress(net, family)
+  else if (Number(bits) <= (family === 'ipv4' ? 32 : 128)) list.addSubnet(net, Number(bits), family)
+  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
 }
 
 function userOf(credentials: Buffer): string {

@@ -93,6 +93,11 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
     return this.#session.server
   }
 
+  /** The address that we reach the server from, which is our `ip` identity unless it is translated on the way. */
+  get localAddress(): string | null {
+    return this.#session.localAddress
+  }
+
   /** The server has no quorum and serves reads only (see `canBeReadOnly`). */
   get readOnly(): boolean {
     return this.#session.readOnly

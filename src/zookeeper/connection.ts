@@ -145,6 +145,10 @@ export class Connection {
     this.#pump()
   }
 
+  get localAddress(): string | null {
+    return this.#socket.localAddress ?? null
+  }
+
   end(error: ZooKeeperError, expected = false): void {
     if (this.#ended) return
     this.#ended = error

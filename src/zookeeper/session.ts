@@ -98,6 +98,10 @@ export class Session {
     return this.#timeoutMs
   }
 
+  get localAddress(): string | null {
+    return this.#connection?.localAddress ?? null
+  }
+
   get server(): string | null {
     return this.#connection?.endpoint.server ?? null
   }

@@ -60,6 +60,26 @@ export async function zkferry(args: string[], options: CliOptions = {}): Promise
   }
 }
 
+/** stdout of a job that has some znodes done. */
+export const SOME_DONE = /"type":"progress".*"znodes":[1-9]/
+/** stdout of an rmr that is deleting. */
+export const DELETING = /"type":"progress","phase":"delete"/
+
+/** Runs a command and sends it a signal once its stdout matches. */
+export function zkferryUntil(args: string[], when: RegExp, signal: NodeJS.Signals): Promise<Outcome> {
+  let [stdout, sent] = ['', false]
+  return zkferry([...args, '--progress'], {
+    onStart: (child) => {
+      child.stdout?.on('data', (text: string) => {
+        stdout += text
+        if (sent || !when.test(stdout)) return
+        sent = true
+        child.kill(signal)
+      })
+    },
+  })
+}
+
 /** A journal file that does not exist yet, in a folder of its own. */
 export function freshJournal(): string {
   return join(mkdtempSync(join(tmpdir(), 'zkferry-journal-')), 'run.journal')

@@ -120,11 +120,14 @@ describe('ACLs', () => {
     for (const [at, acl] of acls.entries()) expect(target.get(`acl${at}`)?.acl).toEqual(acl)
   })
 
-  test('a znode is created with its ACL, never open before', async () => {
+  test('a znode is created with its ACL, not opened and shut later', async () => {
     const { from, to } = await pair('acl')
     await plant(from, { '': null, ...tree })
     await zkferry(['copy', from.location, to.location])
-    for (const [path, { stat }] of await readTree(to)) expect([path, stat.aversion]).toEqual([path, 0])
+    for (const [path, { stat, acl }] of await readTree(to)) {
+      // Where the ACL leaves the tool out, it takes its own entry away again at the end.
+      expect([path, stat.aversion]).toEqual([path, acl.join(' ').includes('world') ? 0 : 1])
+    }
   })
 
   test('the order of entries alone is no difference', async () => {

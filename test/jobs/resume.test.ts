@@ -4,7 +4,7 @@ import { RandomStream } from '../../fixtures/random.ts'
 import { expectedReading, readIndependently } from '../helpers/native.ts'
 import { connect, many, Place, pair, place, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
-import { freshJournal, type Outcome, zkferry } from '../helpers/zkferry.ts'
+import { freshJournal, type Outcome, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 import { type Ensemble, type Server, startEnsemble, startServer } from '../servers/index.ts'
 
 const DIRS = 300
@@ -96,7 +96,7 @@ test('killed in a wide directory: it goes on behind the last child that is on re
   await plantMany(from, 1, 12_000)
   const journal = freshJournal()
   const args = ['copy', '--journal', journal, from.location, to.location]
-  const stopped = await killed([...args, '--rate', '6000'], 'SIGKILL', 1000)
+  const stopped = await zkferryUntil([...args, '--rate', '3000'], SOME_DONE, 'SIGKILL')
   expect(stopped.code).toBeNull()
   const there = (await to.client.exists(to.at('d00000')))?.numChildren ?? 0
   expect(there).toBeGreaterThan(1000)
@@ -118,7 +118,7 @@ test.each([
     const { from, to } = await pair('signal')
     await plantMany(from, 40, 50)
     const args = ['copy', '--no-verify', '--journal', freshJournal(), from.location, to.location]
-    const stopped = await killed([...args, '--rate', '1000'], signal, 800)
+    const stopped = await zkferryUntil([...args, '--rate', '500'], SOME_DONE, signal)
     expect(stopped.code, stopped.stderr).toBe(exit)
     expect(stopped.summary).toMatchObject({
       status: 'interrupted',
@@ -163,7 +163,7 @@ test('interrupted onto a whole ensemble (/), it goes on where it was', async () 
     await plantMany(from, 40, 50)
     const to = new Place(await connect(server.connectString), server.connectString, '/')
     const args = ['copy', '--no-verify', '--journal', freshJournal(), from.location, to.location]
-    const stopped = await killed([...args, '--rate', '1000'], 'SIGKILL', 800)
+    const stopped = await zkferryUntil([...args, '--rate', '500'], SOME_DONE, 'SIGKILL')
     expect(stopped.code).toBeNull()
     expect((await readTree(to)).size).toBeGreaterThan(1)
     const { code, summary, stderr } = await zkferry(args)

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { recordedTree } from '../../fixtures/recorded.ts'
 import { load, type Place, parseAcl, place, plant, plantMany } from '../helpers/places.ts'
 import { readTree, zxids } from '../helpers/read-tree.ts'
-import { type Outcome, zkferry } from '../helpers/zkferry.ts'
+import { DELETING, type Outcome, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 describe.each(['3.4.14', '3.9.5'] as const)('on %s', (version) => {
   test('a recorded tree goes, children first, and what is beside it stays', async () => {
@@ -175,16 +175,7 @@ describe('others at work in the subtree meanwhile', () => {
 test('SIGINT: what is left is removed by the same command', async () => {
   const where = await place('3.9.5', 'rmr')
   await plantMany(where, 4, 500)
-  let sent = false
-  const stopped = await zkferry(['rmr', '--yes', '--progress', '--rate', '1000', where.location], {
-    onStart: (child) => {
-      child.stdout?.on('data', (text: string) => {
-        if (sent || !text.includes('"phase":"delete"')) return
-        sent = true
-        child.kill('SIGINT')
-      })
-    },
-  })
+  const stopped = await zkferryUntil(['rmr', '--yes', '--rate', '1000', where.location], DELETING, 'SIGINT')
   expect(stopped.code).toBe(130)
   expect(stopped.summary.status).toBe('interrupted')
   const left = (await readTree(where)).size

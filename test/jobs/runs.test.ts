@@ -1,7 +1,7 @@
 /** What runs tells of copies that ended well, badly, or not. */
 import { expect, test } from 'vitest'
 import { pair, parseAcl, plant, plantMany } from '../helpers/places.ts'
-import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { freshJournal, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 test('a run with failed and skipped znodes is shown with both, as the copy printed them', async () => {
   const { from, to } = await pair('runs')
@@ -32,16 +32,7 @@ test('an interrupted run is resumed under its own ID, and a second copy is a run
   await plantMany(from, 20, 50)
   const journal = freshJournal()
   const args = ['copy', '--journal', journal, from.location, to.location]
-  let sent = false
-  const stopped = await zkferry([...args, '--progress', '--rate', '400'], {
-    onStart: (child) => {
-      child.stdout?.on('data', (text: string) => {
-        if (sent || !/"progress".*"znodes":[1-9]/.test(text)) return
-        sent = true
-        child.kill('SIGTERM')
-      })
-    },
-  })
+  const stopped = await zkferryUntil([...args, '--rate', '400'], SOME_DONE, 'SIGTERM')
   expect(stopped.code).toBe(143)
   const list = async () => (await zkferry(['runs', '--journal', journal])).of('run')
   expect(await list()).toEqual([
@@ -55,4 +46,19 @@ test('an interrupted run is resumed under its own ID, and a second copy is a run
     'finished done true',
     'finished done true',
   ])
+})
+
+// A resumed run forgets all issues, and does not see again those of directories that were done.
+test.fails('what was skipped before an interruption is still in the list after it', async () => {
+  const { from, to } = await pair('runs')
+  await plantMany(from, 20, 50)
+  await plant(from, { 'd00000/alive': { ephemeral: true } })
+  const journal = freshJournal()
+  const args = ['copy', '--journal', journal, from.location, to.location]
+  const stopped = await zkferryUntil([...args, '--rate', '400'], SOME_DONE, 'SIGTERM')
+  expect(stopped.code).toBe(143)
+  expect(stopped.skipped()).toEqual(['d00000/alive: ephemeral'])
+  expect((await zkferry(args)).code).toBe(0)
+  const { of } = await zkferry(['runs', 'show', String(stopped.summary.runId), '--journal', journal])
+  expect(of('skipped')).toEqual([expect.objectContaining({ path: 'd00000/alive', reason: 'ephemeral' })])
 })

@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Place, pair, parseAcl, plant, plantMany } from '../helpers/places.ts'
 import { readTree, zxids } from '../helpers/read-tree.ts'
-import { type Outcome, zkferry } from '../helpers/zkferry.ts'
+import { type Outcome, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 describe('rule 1: a finished copy run again must not roll back a live target', () => {
   let from: Place
@@ -74,13 +74,12 @@ describe('rule 1: a finished copy run again must not roll back a live target', (
   })
 
   test('the second look, broken off, does not turn into a resumed copy', async () => {
-    await plantMany({ client: from.client, root: from.at('many') }, 20, 100)
+    await plantMany({ client: from.client, root: from.at('many') }, 60, 100)
     expect((await copy()).code).toBe(0)
     await to.client.setData(to.at('a/b'), Buffer.from('live'))
     const before = zxids(await readTree(to))
-    const stopped = await zkferry(['copy', '--rate', '200', from.location, to.location], {
-      onStderr: (text, child) => text.includes('journal:') && setTimeout(() => child.kill('SIGINT'), 1000),
-    })
+    const args = ['copy', '--rate', '500', from.location, to.location]
+    const stopped = await zkferryUntil(args, SOME_DONE, 'SIGINT')
     expect(stopped.code, stopped.stderr).toBe(130)
     const { code, stderr } = await copy()
     expect(code, stderr).toBe(7)

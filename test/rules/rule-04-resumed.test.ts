@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { pair, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
-import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { freshJournal, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 test.each([
   ['with verification, what changed behind the copy is found and copied', [], 0],
@@ -11,13 +11,7 @@ test.each([
   const { from, to } = await pair('moved')
   await plantMany(from, 30, 50)
   const args = ['copy', ...options, '--settle', '0s', '--journal', freshJournal(), from.location, to.location]
-  const stopped = await zkferry([...args, '--rate', '600'], {
-    onStart: (child) => {
-      child.stdout?.on('data', (text: string) => {
-        if (text.includes('"type":"run"')) setTimeout(() => child.kill('SIGKILL'), 1200)
-      })
-    },
-  })
+  const stopped = await zkferryUntil([...args, '--rate', '400'], SOME_DONE, 'SIGKILL')
   expect(stopped.code).toBeNull()
   // The first directory was done: a resumed run does not read it again by itself.
   expect((await to.client.exists(to.at('d00000')))?.numChildren).toBe(50)

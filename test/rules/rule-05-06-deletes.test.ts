@@ -105,3 +105,15 @@ test('rule 6: a persistent znode where the source has an ephemeral is a differen
   expect(code, stderr).toBe(0)
   expect(await to.client.exists(to.at('lock'))).toBeNull()
 })
+
+test('rule 6: neither does someone’s ephemeral get the ACL of a znode that would lock the tool out', async () => {
+  const { from, to } = await pair('rule6')
+  await plant(from, { '': null, a: { data: 'x', acl: ['31:ip:127.0.0.1'] }, 'a/below': 'y' })
+  await plant(to, { '': null, a: { data: 'alive', ephemeral: true } })
+  const { code } = await zkferry(['copy', '--merge', '--rounds', '0', from.location, to.location])
+  expect(code).toBe(3)
+  expect((await readTree(to)).get('a')).toMatchObject({
+    acl: ['31:world:anyone'],
+    stat: { version: 0, aversion: 0 },
+  })
+})

@@ -19,19 +19,25 @@ import {
   identities,
   makeFilter,
   noteStrayIdentity,
-  openLocation,
   type PaceFlags,
   pace,
 } from './job-options.ts'
 import { withMarks } from './marks.ts'
-import { openBoth } from './open-both.ts'
+import { addClientOption, type ClientFlags, openBothWith, openTargetWith } from './native-client.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText } from './places.ts'
 import { runJob, type Shell } from './shell.ts'
 import { count, durationOption } from './values.ts'
 import { version } from './version.ts'
 
-interface VerifyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, IgnoreFlags, CounterFlags {
+interface VerifyFlags
+  extends OutputFlags,
+    ConnectFlags,
+    PaceFlags,
+    FilterFlags,
+    IgnoreFlags,
+    CounterFlags,
+    ClientFlags {
   fromJournal?: string
   combined?: string
   strictSequence?: boolean
@@ -58,6 +64,7 @@ export function register(command: Command, io: Io): void {
     .option('--strict-sequence', 'a sequence counter that is ahead on the target is a difference, too')
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
     .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
+  addClientOption(command)
   addIgnoreOption(command, VERIFY_PARTS)
   addVersionsOption(command)
   addFilterOptions(command)
@@ -117,7 +124,7 @@ async function againstSource(shell: Shell, from: string, to: string, flags: Veri
   const sourceAuth = await identities(auth, 'source', shell.io.env)
   const targetAuth = await identities(auth, 'target', shell.io.env)
   return withMarks(shell, flags.combined, async (context) => {
-    const [source, target] = await openBoth(shell, {
+    const [source, target] = await openBothWith(flags.client, shell, {
       from: sourceAt,
       to: targetAt,
       sourceAuth,
@@ -148,7 +155,12 @@ async function againstJournal(
   if (!finished) throw new UsageProblem(`The journal ${file} has no finished copy to compare with.`)
   if (flags.ignore) throw new UsageProblem('--ignore comes from the journal; leave it out.')
   const auth = await identities(authFlags(flags), 'target', shell.io.env, true)
-  const target = await openLocation(shell, { location: targetAt, side: 'target', auth, flags })
+  const target = await openTargetWith(flags.client, shell, {
+    location: targetAt,
+    side: 'target',
+    auth,
+    flags,
+  })
   announce(shell.context, file, finished.source, target.name)
   const { verifyFromJournal } = await import('../verify/from-journal.ts')
   return verifyFromJournal(reader, finished, target, pace(flags), shell.context)

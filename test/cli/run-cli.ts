@@ -19,6 +19,8 @@ export interface CliResult {
 export interface CliOptions {
   env?: Record<string, string>
   cwd?: string
+  /** Another installation's. */
+  bin?: string
   /** Called with the process when it has begun. */
   onStart?: (child: ReturnType<typeof spawn>) => void
   onStderr?: (text: string, child: ReturnType<typeof spawn>) => void
@@ -30,7 +32,7 @@ export function cli(args: string[], options: CliOptions = {}): Promise<CliResult
   const { PATH = '', HOME = '' } = process.env
   const env = { PATH, HOME, ZKFERRY_STATE: state, ...options.env }
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [BIN, ...args], {
+    const child = spawn(process.execPath, [options.bin ?? BIN, ...args], {
       env,
       cwd: options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],

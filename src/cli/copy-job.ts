@@ -7,6 +7,7 @@ import type { CopyFlags } from './copy.ts'
 import { counterOptions } from './counter-options.ts'
 import { isInteractive } from './io.ts'
 import { identities, makeFilter, note, noteStrayIdentity, pace } from './job-options.ts'
+import { kindOptions } from './kind-options.ts'
 import { openBoth } from './open-both.ts'
 import type { Shell } from './shell.ts'
 import { version } from './version.ts'
@@ -59,7 +60,10 @@ export async function runCopy(
         maxDelete: flags.maxDelete ?? null,
         confirmDelete: (extras) => confirmDelete(shell, flags, extras),
         filter,
+        ephemeral: flags.ephemeral,
         counters: counterOptions(flags, { sequence: flags.sequence, version: true, strictSequence: false }),
+        kinds: kindOptions(flags),
+        quota: flags.quota === true,
         maxSteps: flags.maxSteps,
         rounds: flags.rounds,
         settleMs: flags.settle,

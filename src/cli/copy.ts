@@ -1,5 +1,5 @@
 /** `zkferry copy SOURCE TARGET` */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
@@ -17,6 +17,7 @@ import {
   type FilterFlags,
   type PaceFlags,
 } from './job-options.ts'
+import { addKindOptions, type TtlRule } from './kind-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText } from './places.ts'
 import { runJob } from './shell.ts'
@@ -25,7 +26,11 @@ import { count, duration, durationOption } from './values.ts'
 export interface CopyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags {
   acl: boolean
   sequence: boolean
+  ephemeral: 'skip' | 'fail' | 'hold'
   versions?: string[]
+  container?: string[]
+  ttl?: TtlRule[]
+  quota?: boolean
   maxSteps: number
   verify: boolean
   dryRun?: boolean
@@ -68,6 +73,14 @@ export function register(command: Command, io: Io): void {
       count('--max-steps', 0),
       MAX_STEPS,
     )
+    .addOption(
+      new Option(
+        '--ephemeral <how>',
+        "the source's ephemerals: skip and name them; fail, each a failed znode; hold them on the target in the tool's own session, once the copy is done, until SIGTERM or Ctrl-C (a bridge for registrations such as /jodis; not for locks)",
+      )
+        .choices(['skip', 'fail', 'hold'])
+        .default('skip'),
+    )
     .option('--no-verify', 'do not verify afterwards')
     .option('--include-root', 'with / as the target: set its own data and ACL, too')
     .option(
@@ -83,6 +96,8 @@ export function register(command: Command, io: Io): void {
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
     .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
   addVersionsOption(command)
+  addKindOptions(command)
+  command.option('--quota', "copy the quotas of the subtree's znodes, too, onto their paths on the target")
   addFilterOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)

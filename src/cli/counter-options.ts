@@ -5,6 +5,7 @@ import { glob } from './values.ts'
 
 export interface CounterFlags {
   versions?: string[]
+  container?: string[]
 }
 
 export function addVersionsOption(command: Command): Command {
@@ -15,9 +16,18 @@ export function addVersionsOption(command: Command): Command {
   )
 }
 
+/** For `verify`, which cannot see kinds. */
+export function addContainerOption(command: Command): Command {
+  return command.option(
+    '--container <glob>',
+    'znodes that are containers: while one is empty its sequence counter must stay behind (repeatable)',
+    glob('--container'),
+  )
+}
+
 export function counterOptions(
   flags: CounterFlags,
   parts: { sequence: boolean; version: boolean; strictSequence: boolean },
 ): CounterOptions {
-  return { ...parts, versions: flags.versions ?? [] }
+  return { ...parts, versions: flags.versions ?? [], containers: flags.container ?? [] }
 }

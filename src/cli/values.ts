@@ -24,15 +24,21 @@ export type ParseValue<T> = (text: string) => T
 /** Milliseconds, from `500ms`, `30s`, `15m`, `2h` or `1d`; at most 24 days, which is what a timer can hold. */
 export function duration(flag: string, least: 'zero' | 'positive' = 'zero'): ParseValue<number> {
   return (text) => {
-    const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text)
-    if (!match) {
+    const ms = milliseconds(text)
+    if (ms === null) {
       throw wrong(flag, text, 'is not a duration: write a number and its unit, such as 500ms, 30s, 15m or 2h')
     }
-    const ms = Math.round(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS])
     if (ms > LONGEST_DAYS * MILLISECONDS.d) throw wrong(flag, text, `is too long: at most ${LONGEST_DAYS}d`)
     if (ms === 0 && least === 'positive') throw wrong(flag, text, 'is too short: it must be more than zero')
     return ms
   }
+}
+
+/** `null` for what is no duration. */
+export function milliseconds(text: string): number | null {
+  const match = /^(\d{1,12}(?:\.\d{1,3})?)(ms|s|m|h|d)$/.exec(text)
+  if (!match) return null
+  return Math.round(Number(match[1]) * MILLISECONDS[match[2] as keyof typeof MILLISECONDS])
 }
 
 /** An option with a duration, whose help shows the default as people write it. */

@@ -3,7 +3,12 @@ import type { Command } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
-import { addVersionsOption, type CounterFlags, counterOptions } from './counter-options.ts'
+import {
+  addContainerOption,
+  addVersionsOption,
+  type CounterFlags,
+  counterOptions,
+} from './counter-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { addIgnoreOption, type IgnoreFlags, ignores, VERIFY_PARTS } from './ignore.ts'
@@ -67,6 +72,7 @@ export function register(command: Command, io: Io): void {
   addClientOption(command)
   addIgnoreOption(command, VERIFY_PARTS)
   addVersionsOption(command)
+  addContainerOption(command)
   addFilterOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)

@@ -19,8 +19,9 @@ import { newestZxid, nextSequence } from '../tree/znode.ts'
 import type { CounterGoal, Counters } from './counters.ts'
 import { type Decision, type DecisionRules, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
-import { goalOf, sequenceGoal } from './goals.ts'
-import type { CopyOptions } from './options.ts'
+import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
+import { isUnsupported, type Kinds, type Unsupported } from './kinds.ts'
+import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { Recorder } from './recorder.ts'
 import { isPassing, type Repaired, type Repairer } from './repair.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
@@ -42,6 +43,7 @@ export class CopyHand implements MarchHand {
   readonly #source: TreeSource
   readonly #repairer: Repairer
   readonly #access: TemporaryAccess
+  readonly #kinds: Kinds
   readonly #decisions: DecisionRules
   readonly #counters: Counters
   readonly #rules: CounterRules
@@ -59,6 +61,7 @@ export class CopyHand implements MarchHand {
     rules: CounterRules
     repairer: Repairer
     access: TemporaryAccess
+    kinds: Kinds
     recorder: Recorder
     extras: Extras | null
     options: CopyOptions
@@ -74,9 +77,11 @@ export class CopyHand implements MarchHand {
     this.#rules = setup.rules
     this.#repairer = setup.repairer
     this.#access = setup.access
+    this.#kinds = setup.kinds
     this.#decisions = {
       keepExisting: setup.options.keepExisting,
       aclFor: (pair) => setup.access.aclFor(pair),
+      modes: setup.kinds,
     }
     this.#recorder = setup.recorder
     this.#extras = setup.extras
@@ -87,7 +92,10 @@ export class CopyHand implements MarchHand {
   }
 
   prepare(pairs: MarchPair[]): Promise<void> | null {
-    return this.#options.acl ? this.#access.prepare(pairs.filter((pair) => this.#isOurs(pair))) : null
+    const ours = pairs.filter((pair) => this.#isOurs(pair))
+    const access = this.#options.acl ? this.#access.prepare(ours) : null
+    const kinds = this.#kinds.prepare(ours)
+    return access === null || kinds === null ? (access ?? kinds) : Promise.all([access, kinds]).then(() => {})
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
@@ -128,6 +136,7 @@ export class CopyHand implements MarchHand {
     const goals: CounterGoal[] = []
     for (const { path, sequence, children, incomplete } of directories) {
       // Each child that was made counts already.
+      if (staysBehind(path, sequence ?? 0, children, this.#rules)) continue
       if (sequence !== null && sequence > children && !incomplete)
         goals.push({ path, sequence, version: null, data: null })
     }
@@ -198,6 +207,13 @@ export class CopyHand implements MarchHand {
       return failure('target', 'PARENT', 'its parent could not be made')
     }
     const decision = decide(pair, this.#decisions)
+    if (decision.do === 'create') {
+      this.#loseUnmakable(pair.directory)
+      if (pair.directory?.unreachable) return failure('target', 'PARENT', 'its parent could not be made')
+    }
+    if (decision.do === 'skip-ephemeral' && this.#options.ephemeral === 'fail') {
+      return failure('source', 'EPHEMERAL', EPHEMERAL_FAILS)
+    }
     if (decision.do === 'skip-ephemeral') {
       counts.skipped++
       emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
@@ -210,7 +226,12 @@ export class CopyHand implements MarchHand {
       if (this.#extras === null) this.extrasLeft++
       else this.#extras.add(pair)
     } else if (decision.do === 'keep') this.kept++
-    else if (decision.do === 'occupied') {
+    else if (decision.do === 'unsupported') {
+      this.#skipKind(pair.path, decision.reason)
+      pair.failed = true
+      if (pair.part !== null) pair.part.incomplete = true
+      if (pair.below !== null) pair.below.lost = true
+    } else if (decision.do === 'occupied') {
       return failure(
         'target',
         'EPHEMERAL',
@@ -218,6 +239,26 @@ export class CopyHand implements MarchHand {
       )
     }
     return decision
+  }
+
+  /** A kind of znode that the target does not make: named, and counted against a clean end. */
+  #skipKind(path: string, reason: Unsupported): void {
+    this.#kinds.refused++
+    this.#context.counts.skipped++
+    this.#context.emit({ type: 'skipped', path, reason })
+    this.#recorder.skipped(path, reason)
+  }
+
+  /** Directories that would be made only to lead here, and cannot be as what they are. */
+  #loseUnmakable(directory: Directory | null): void {
+    for (let above = directory; above !== null && above.unmade !== null; above = above.parent) {
+      const mode = this.#kinds.modeFor(above.path)
+      if (!isUnsupported(mode)) continue
+      above.unmade = null
+      above.lost = true
+      this.#skipKind(above.path, mode)
+      return
+    }
   }
 
   /** False for a mere way to what the filter lets in, and for the target's own `/`. */
@@ -235,11 +276,11 @@ export class CopyHand implements MarchHand {
   #wayTo(directory: Directory | null): Change[] {
     if (directory === null || directory.unmade === null) return []
     const { acl, data } = directory.unmade
+    const { path } = directory
+    const mode = this.#kinds.modeFor(path)
+    if (isUnsupported(mode)) throw new Error(`${path} was to be made, though its kind is not`)
     directory.unmade = null
-    return [
-      ...this.#wayTo(directory.parent),
-      { kind: 'create', path: directory.path, data, acl: acl ?? OPEN_ACL },
-    ]
+    return [...this.#wayTo(directory.parent), { kind: 'create', path, data, acl: acl ?? OPEN_ACL, mode }]
   }
 
   #count(pair: MarchPair, decision: Decision): void {
@@ -250,7 +291,7 @@ export class CopyHand implements MarchHand {
       this.#fail(pair, decision.side, decision.error)
       return
     }
-    if (!this.#isOurs(pair)) return
+    if (!this.#isOurs(pair) || decision.do === 'unsupported') return
     if (
       decision.do === 'keep' ||
       (decision.do === 'nothing' && pair.source !== null && pair.target !== null)

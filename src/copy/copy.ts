@@ -1,6 +1,7 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
 import type { Run, RunInfo } from '../journal/index.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
+import { NO_KINDS } from '../tree/create-mode.ts'
 import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobEvent, JobResult, Status } from '../tree/events.ts'
@@ -14,9 +15,13 @@ import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
 import { CopyHand, leavesRoot } from './copy-hand.ts'
 import { Counters } from './counters.ts'
 import { Extras } from './extras.ts'
+import { hold } from './hold.ts'
+import { Kinds } from './kinds.ts'
+import { EPHEMERAL_FAILS } from './options.ts'
 import { PlanHand } from './plan-hand.ts'
 import { prove } from './prove.ts'
 import { fingerprint } from './quiet.ts'
+import { Quotas } from './quotas.ts'
 import { Recorder } from './recorder.ts'
 import { Repairer } from './repair.ts'
 import { finishAcls, TemporaryAccess } from './temporary-access.ts'
@@ -30,12 +35,15 @@ export async function copy(job: CopyJob, context: JobContext): Promise<JobResult
 
 /** Events of a march that may not be the last one. */
 const MOST_HELD_BACK = 100_000
+/** Paths in one sentence. */
+const MOST_NAMED = 10
 
 class Copy {
   readonly #job: CopyJob
   readonly #context: JobContext
   readonly #march: MarchOptions
   readonly #rules: CounterRules
+  readonly #kinds: Kinds
   #quietBefore: string | null = null
   /** The target's newest zxid before anything was written. */
   #targetBefore: bigint | null = null
@@ -45,6 +53,7 @@ class Copy {
     this.#context = context
     const { options } = job
     this.#rules = counterRules(options.counters)
+    this.#kinds = new Kinds(job.target, options.kinds)
     this.#march = {
       acl: options.acl,
       targetOnlyData: false,
@@ -64,11 +73,11 @@ class Copy {
     this.#announce(beginning)
     const { run } = beginning
     if (run === null) return this.#plan(beginning)
+    let result: JobResult
     try {
-      const result = await this.#work(run, beginning)
+      result = await this.#work(run, beginning)
       if (result.status === 'interrupted') run.interrupt(this.#context.counts)
       else this.#finish(run, result)
-      return result
     } catch (error) {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
       if (error instanceof SafetyRefusal) {
@@ -77,6 +86,17 @@ class Copy {
       } else run.interrupt(this.#context.counts)
       throw error
     }
+    return this.#job.options.ephemeral === 'hold' ? this.#hold(result) : result
+  }
+
+  /** The run is on record as done by now: however holding ends, there is nothing to resume. */
+  async #hold(result: JobResult): Promise<JobResult> {
+    const { source, target } = this.#job
+    const { emit } = this.#context
+    if (result.status === 'done') return hold(source, target, this.#march, result, this.#context)
+    if (result.status !== 'interrupted')
+      emit({ type: 'note', message: 'No ephemeral is held, since the copy is not done.' })
+    return result
   }
 
   #announce({ run, resumed }: Beginning): void {
@@ -164,8 +184,9 @@ class Copy {
         target,
         counters,
         rules: this.#rules,
-        repairer: new Repairer(source, target, options, access),
+        repairer: new Repairer(source, target, options, access, this.#kinds),
         access,
+        kinds: this.#kinds,
         recorder: new Recorder(run, beginning.resumed, target, this.#context),
         extras: beginning.resumed ? null : extras,
         options,
@@ -182,7 +203,7 @@ class Copy {
       await this.#rememberTarget(run)
       if (!options.verify) {
         await this.#finishAcls(run)
-        return await this.#unproven(beginning, hand)
+        return await this.#unproven(run, beginning, hand)
       }
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
       counts.phaseDone = 0
@@ -195,6 +216,7 @@ class Copy {
         options,
         counters,
         access,
+        this.#kinds,
         marchOptions,
         { ...this.#tallyOptions(beginning.since), reported: hand.failedPaths },
         this.#context,
@@ -239,7 +261,8 @@ class Copy {
   async #collectExtras(extras: Extras): Promise<void> {
     const { source, target, options } = this.#job
     const context = { ...this.#context, counts: { ...this.#context.counts }, emit: () => {} }
-    const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options))
+    const kinds = new Kinds(target, NO_KINDS)
+    const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options), kinds)
     await march(
       source,
       target,
@@ -253,7 +276,7 @@ class Copy {
   async #deleteExtras(extras: Extras): Promise<void> {
     const { source, target, options } = this.#job
     const { counts, emit } = this.#context
-    if (counts.failed > 0) {
+    if (counts.failed + this.#kinds.refused > 0) {
       emit({ type: 'note', message: 'Nothing was deleted, because some znodes failed.' })
       return
     }
@@ -278,7 +301,14 @@ class Copy {
     emit({ type: 'phase', phase: 'plan' })
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
-      const hand = new PlanHand(options, this.#rules, this.#context, extras, leavesRoot(target, options))
+      const hand = new PlanHand(
+        options,
+        this.#rules,
+        this.#context,
+        extras,
+        leavesRoot(target, options),
+        this.#kinds,
+      )
       const whole = await march(source, target, hand, this.#march, {
         from: 'root',
         target: beginning.targetExists,
@@ -295,7 +325,9 @@ class Copy {
           )
         }
       }
-      const left = counts.failed + beginning.reserved
+      await this.#copyQuotas(null, beginning)
+      this.#explainKinds()
+      const left = counts.failed + beginning.reserved + this.#kinds.refused
       if (left > 0)
         return this.#result(
           'incomplete',
@@ -311,10 +343,31 @@ class Copy {
     }
   }
 
-  async #unproven(beginning: Beginning, hand: CopyHand): Promise<JobResult> {
+  /** After everything else: a limit must not stand in the way of the copy. */
+  async #copyQuotas(run: Run | null, beginning: Beginning): Promise<void> {
+    const { source, target, options } = this.#job
+    if (!options.quota) return
+    const before = beginning.previous ?? (beginning.resumed ? run?.info : null)
+    const rules = { options, filter: beginning.filter, lastWrite: before?.lastWrite ?? null }
+    await new Quotas(source, target, run, rules, this.#context).copy()
+  }
+
+  #explainKinds(): void {
+    const why = this.#kinds.explanation()
+    if (why !== null) this.#context.emit({ type: 'note', message: why })
+    const paths = [...this.#rules.leftBehind]
+    if (paths.length === 0) return
+    const named = paths.slice(0, MOST_NAMED).join(', ')
+    const message = `The sequence counter of ${plural(paths.length, 'empty container')} was left behind, because servers delete an empty container whose counter has moved: ${named}${paths.length > MOST_NAMED ? ', …' : ''}.`
+    this.#context.emit({ type: 'note', message })
+  }
+
+  async #unproven(run: Run, beginning: Beginning, hand: CopyHand): Promise<JobResult> {
+    await this.#copyQuotas(run, beginning)
+    this.#explainKinds()
     const quiet = await this.#stillQuiet()
     const digest = beginning.resumed || this.#context.counts.failed > 0 ? null : hand.sum.hex()
-    const left = this.#context.counts.failed + beginning.reserved
+    const left = this.#context.counts.failed + beginning.reserved + this.#kinds.refused
     const extra = this.#job.options.merge ? 0 : hand.extrasLeft
     const open = hand.unequal + extra
     const result = (status: Status, message: string) =>
@@ -331,6 +384,8 @@ class Copy {
 
   async #conclude(run: Run, beginning: Beginning, tally: Tally, unequal: number): Promise<JobResult> {
     const { counts } = this.#context
+    await this.#copyQuotas(run, beginning)
+    this.#explainKinds()
     const quiet = await this.#stillQuiet()
     for (const { path, what } of tally.differences) {
       counts.differences++
@@ -343,7 +398,7 @@ class Copy {
     const target = whole ? tally.targetSum.hex() : null
     const result = (status: Status, message: string) =>
       this.#result(status, message, consistency, tally.moved, source, target)
-    const left = Math.max(counts.failed, tally.unknown) + beginning.reserved
+    const left = Math.max(counts.failed, tally.unknown) + beginning.reserved + this.#kinds.refused
     if (left > 0) return result('incomplete', `${plural(left, 'znode')} could not be copied or compared.`)
     if (tally.found > 0)
       return result(
@@ -420,6 +475,7 @@ class Copy {
       allowExtras: options.merge && !options.deleteExtras,
       allowChanged: options.keepExisting,
       skipRoot: leavesRoot(target, options),
+      ephemeralsFail: options.ephemeral === 'fail' ? EPHEMERAL_FAILS : null,
       counters: this.#rules,
       combined: false,
       nameEphemerals: false,

@@ -3,10 +3,13 @@ import { type AclList, OPEN_ACL } from '../tree/acl.ts'
 import { compare } from '../tree/compare.ts'
 import { type Change, type Side, ZnodeError } from '../tree/contracts.ts'
 import type { Pair } from '../tree/pairs.ts'
+import { isUnsupported, type Modes, type Unsupported } from './kinds.ts'
 
 export type Decision =
   | { do: 'nothing' }
   | { do: 'create'; change: Change }
+  /** To be made as a kind of znode that the target does not make: not made as anything else. */
+  | { do: 'unsupported'; reason: Unsupported }
   /** The ACL goes first, and alone: new data must never stand under the old ACL. */
   | { do: 'update'; acl: Change | null; data: Change | null }
   | { do: 'fail'; side: Side; error: ZnodeError }
@@ -25,6 +28,7 @@ export interface DecisionRules {
   keepExisting: boolean
   /** The ACL to write for a source znode that has one. */
   aclFor: (pair: Pair) => AclList | ZnodeError
+  modes: Modes
 }
 
 export function decide(pair: Pair, options: DecisionRules): Decision {
@@ -39,9 +43,11 @@ export function decide(pair: Pair, options: DecisionRules): Decision {
     return source.stat.ephemeralOwner !== 0n ? { do: 'skip-ephemeral', stale: true } : { do: 'occupied' }
   }
   if (target !== null && options.keepExisting) return { do: 'keep' }
+  const mode = target === null ? options.modes.modeFor(path) : 'persistent'
+  if (isUnsupported(mode)) return { do: 'unsupported', reason: mode }
   const acl = source.acl === null ? OPEN_ACL : options.aclFor(pair)
   if (acl instanceof ZnodeError) return { do: 'fail', side: 'target', error: acl }
-  if (target === null) return { do: 'create', change: { kind: 'create', path, data: source.data, acl } }
+  if (target === null) return { do: 'create', change: { kind: 'create', path, data: source.data, acl, mode } }
   return {
     do: 'update',
     acl: what.includes('acl') ? { kind: 'setAcl', path, acl, aversion: target.stat.aversion } : null,

@@ -9,10 +9,18 @@ import type { Decision } from './decide.ts'
 export function goalOf(pair: Pair, decision: Decision, rules: CounterRules): CounterGoal | null {
   const { path, source } = pair
   if (source === null || isEphemeral(source.stat) || !bringsCounters(decision)) return null
-  const sequence = source.stat.numChildren === 0 ? sequenceGoal(pair, rules) : 0
+  const wanted = source.stat.numChildren === 0 ? sequenceGoal(pair, rules) : 0
+  const sequence = staysBehind(path, wanted, 0, rules) ? 0 : wanted
   const version = versionGoal(pair, decision, rules)
   if (sequence === 0 && version === null) return null
   return { path, sequence: sequence === 0 ? null : sequence, version, data: source.data }
+}
+
+/** A container without children keeps the counter that it has: a server deletes one whose counter has moved. */
+export function staysBehind(path: string, wanted: number, children: number, rules: CounterRules): boolean {
+  if (wanted === 0 || children > 0 || !rules.isContainer(path)) return false
+  rules.leaveBehind(path)
+  return true
 }
 
 /** The number that the next sequential child shall get, or 0 when nothing has to be done. */

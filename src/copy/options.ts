@@ -1,4 +1,5 @@
 import type { CounterOptions } from '../tree/counter-rules.ts'
+import type { KindOptions } from '../tree/create-mode.ts'
 import type { Filter } from '../tree/filter.ts'
 
 export interface CopyOptions {
@@ -18,8 +19,14 @@ export interface CopyOptions {
   maxDelete: number | null
   confirmDelete: (count: number) => Promise<boolean>
   filter: Filter
+  /** The source's ephemerals: left out and named, each a failure, or held on the target once the copy is done. */
+  ephemeral: 'skip' | 'fail' | 'hold'
   /** Keep sequence counters, and data versions that are counters. */
   counters: CounterOptions
+  /** Znodes that are made as containers, or with a TTL. */
+  kinds: KindOptions
+  /** Copy the quotas of the subtree's znodes. */
+  quota: boolean
   /** Steps by which all counters together may be advanced. */
   maxSteps: number
   /** How often what differs after the copy is copied and compared again. */
@@ -34,6 +41,9 @@ export interface CopyOptions {
   expectQuietMs: number | null
 }
 
+export const EPHEMERAL_FAILS =
+  'it is an ephemeral znode on the source, which counts as a failure (--ephemeral fail)'
+
 /** Another value of any of these makes another job: a journal is not shared between them. */
 export function outcomeOptions(options: CopyOptions): Record<string, unknown> {
   return {
@@ -41,8 +51,14 @@ export function outcomeOptions(options: CopyOptions): Record<string, unknown> {
     include: [...options.filter.include],
     exclude: [...options.filter.exclude],
     keepExisting: options.keepExisting,
+    // What is written does not depend on it; only what a resumed run may leave out does.
+    ...(options.ephemeral === 'fail' ? { ephemeral: 'fail' } : {}),
     includeRoot: options.includeRoot,
     sequence: options.counters.sequence,
     versions: [...options.counters.versions],
+    // Left out where they are not used, so that journals that do not know them still fit.
+    ...(options.kinds.containers.length > 0 && { containers: [...options.kinds.containers] }),
+    ...(options.kinds.ttls.length > 0 && { ttls: options.kinds.ttls.map((ttl) => ({ ...ttl })) }),
+    ...(options.quota && { quota: true }),
   }
 }

@@ -9,8 +9,9 @@ import { isEphemeral } from '../tree/pairs.ts'
 import { nextSequence } from '../tree/znode.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
-import { bringsCounters, goalOf, sequenceGoal, versionAfter } from './goals.ts'
-import type { CopyOptions } from './options.ts'
+import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
+import type { Kinds } from './kinds.ts'
+import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 
 export class PlanHand implements MarchHand {
   /** Znodes that a copy would leave unequal, or could not read. */
@@ -21,6 +22,7 @@ export class PlanHand implements MarchHand {
   readonly #context: JobContext
   readonly #extras: Extras | null
   readonly #leavesRoot: boolean
+  readonly #kinds: Kinds
 
   constructor(
     options: CopyOptions,
@@ -28,12 +30,19 @@ export class PlanHand implements MarchHand {
     context: JobContext,
     extras: Extras | null,
     leavesRoot: boolean,
+    kinds: Kinds,
   ) {
     this.#options = options
     this.#rules = rules
     this.#context = context
     this.#extras = extras
     this.#leavesRoot = leavesRoot
+    this.#kinds = kinds
+  }
+
+  /** Whether the target makes a kind is asked by a dry run, too: nothing is made by that. */
+  prepare(pairs: MarchPair[]): Promise<void> | null {
+    return this.#kinds.prepare(pairs)
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
@@ -47,7 +56,8 @@ export class PlanHand implements MarchHand {
   settled(advances: Advance[]): void {
     for (const { directory, done } of advances) {
       const { path, sequence, children } = directory
-      if (done && sequence !== null && sequence > children) this.#planSteps(path, sequence - children)
+      if (!done || sequence === null || staysBehind(path, sequence, children, this.#rules)) continue
+      if (sequence > children) this.#planSteps(path, sequence - children)
     }
     this.#context.counts.directories += advances.filter((advance) => advance.done).length
     this.#extras?.keepExcluded(advances)
@@ -63,9 +73,13 @@ export class PlanHand implements MarchHand {
     counts.phaseDone++
     const { path } = pair
     if (path === '' && this.#leavesRoot) return
+    if (pair.source !== null && pair.directory?.unreachable) {
+      return this.#fail(path, 'target', 'PARENT', 'its parent could not be made')
+    }
     const decision = decide(pair, {
       keepExisting: this.#options.keepExisting,
       aclFor: ({ source }) => source?.acl ?? OPEN_ACL,
+      modes: this.#kinds,
     })
     this.#planCounters(pair, decision)
     switch (decision.do) {
@@ -83,12 +97,22 @@ export class PlanHand implements MarchHand {
         counts.bytesWritten += bytes
         return emit({ type: 'plan', path, action: 'update', bytes })
       case 'skip-ephemeral':
+        if (this.#options.ephemeral === 'fail')
+          return this.#fail(path, 'source', 'EPHEMERAL', EPHEMERAL_FAILS)
         counts.skipped++
         emit({ type: 'skipped', path, reason: 'ephemeral' })
-        if (!decision.stale) return
+        if (!decision.stale) {
+          if (this.#options.ephemeral !== 'hold') return
+          return emit({ type: 'plan', path, action: 'hold', bytes: pair.source?.stat.dataLength ?? 0 })
+        }
         if (this.#extras === null) this.unequal++
         else this.#extras.add(pair)
         return
+      case 'unsupported':
+        counts.skipped++
+        this.#kinds.refused++
+        if (pair.below !== null) pair.below.lost = true
+        return emit({ type: 'skipped', path, reason: decision.reason })
       case 'extra':
         if (this.#extras === null) this.extrasLeft++
         else this.#extras.add(pair)

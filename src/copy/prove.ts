@@ -10,7 +10,8 @@ import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
 import type { CounterGoal, Counters } from './counters.ts'
-import { goalOf, sequenceGoal } from './goals.ts'
+import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
+import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
 import { type Repaired, Repairer } from './repair.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
@@ -28,6 +29,7 @@ export async function prove(
   options: CopyOptions,
   counters: Counters,
   access: TemporaryAccess,
+  kinds: Kinds,
   marchOptions: MarchOptions,
   tallyOptions: TallyOptions,
   context: JobContext,
@@ -54,7 +56,7 @@ export async function prove(
   tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
   const whole = await march(source, target, tally, marchOptions, { from: 'root', target: true })
   const rules = tallyOptions.counters
-  const repairer = new Repairer(source, target, options, access)
+  const repairer = new Repairer(source, target, options, access, kinds)
   for (
     let round = 0;
     whole && round < options.rounds && tally.differences.length > 0 && !signal.aborted;
@@ -94,7 +96,10 @@ async function bringCounters(
       version: null,
       data: null,
     }
-    const sequence = sequenceGoal(pair, rules)
+    // What was made just now may have children by now: the next look tells.
+    const children = pair.target?.stat.numChildren ?? 0
+    const wanted = sequenceGoal(pair, rules)
+    const sequence = staysBehind(pair.path, wanted, children, rules) ? 0 : wanted
     if (sequence > 0 && pair.source?.stat.ephemeralOwner === 0n) goals.push({ ...goal, sequence })
     else if (goal.version !== null) goals.push(goal)
   }

@@ -16,6 +16,7 @@ import { type Pair, readPairs } from '../tree/pairs.ts'
 import { byPath, parentPath } from '../tree/path.ts'
 import { UNLIMITED, Window } from '../tree/windows.ts'
 import { type Decision, decide } from './decide.ts'
+import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
 
@@ -40,13 +41,21 @@ export class Repairer {
   readonly #target: TreeTarget
   readonly #options: CopyOptions
   readonly #access: TemporaryAccess
+  readonly #kinds: Kinds
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(source: TreeSource, target: TreeTarget, options: CopyOptions, access: TemporaryAccess) {
+  constructor(
+    source: TreeSource,
+    target: TreeTarget,
+    options: CopyOptions,
+    access: TemporaryAccess,
+    kinds: Kinds,
+  ) {
     this.#source = source
     this.#target = target
     this.#options = options
     this.#access = access
+    this.#kinds = kinds
   }
 
   /** One call at a time, in the order of asking: parents were asked for before their children. */
@@ -108,9 +117,11 @@ export class Repairer {
     closes: Map<string, number>,
   ): Promise<{ path: string; error: ZnodeError }[]> {
     await this.#access.prepare(pairs)
+    await this.#kinds.prepare(pairs)
     const rules = {
       keepExisting: this.#options.keepExisting,
       aclFor: (pair: Pair) => this.#access.aclFor(pair),
+      modes: this.#kinds,
     }
     const decisions = pairs.map((pair) => decide(pair, rules))
     const failures = await this.#apply(decisions)
@@ -119,6 +130,7 @@ export class Repairer {
       const decision = decisions[at] as Decision
       const failure = failures[at] ?? null
       if (decision.do === 'fail') fail(repaired, pair, decision.side, decision.error, decision)
+      else if (decision.do === 'unsupported') fail(repaired, pair, 'target', NOT_MADE, decision)
       else if (failure === null)
         repaired.set(pair.path, { pair, result: resultOf(decision), decision, side: 'target', error: null })
       else if (isFinal(failure, pairs.length === 1, pair, closes))
@@ -151,6 +163,8 @@ export class Repairer {
     return failures
   }
 }
+
+const NOT_MADE = new ZnodeError('UNSUPPORTED', 'the target does not make this kind of znode')
 
 /** The target moved under our feet, or nobody knows: look again. */
 export function isPassing(outcome: Exclude<ChangeOutcome, 'done'>): boolean {

@@ -123,7 +123,11 @@ export class EnsembleWriter {
     let bytes = 0
     while (end < this.#queue.length && end - this.#head < BATCH_CHANGES) {
       const item = this.#queue[end] as Item
-      if (item.alone !== first.alone || (item.alone && item.change.kind !== first.change.kind)) break
+      if (
+        item.alone !== first.alone ||
+        (item.alone && requestKind(item.change) !== requestKind(first.change))
+      )
+        break
       if (end > this.#head && bytes + item.bytes > BATCH_BYTES) break
       bytes += item.bytes
       end++
@@ -139,7 +143,7 @@ export class EnsembleWriter {
 
   async #send(batch: Item[]): Promise<void> {
     const first = batch[0] as Item
-    if (first.alone) return this.#sendEach(batch, first.change.kind)
+    if (first.alone) return this.#sendEach(batch, requestKind(first.change))
     const ops: MultiOp[] = []
     /** Where each change's operations begin: one change may be many. */
     const starts: number[] = []
@@ -171,7 +175,7 @@ export class EnsembleWriter {
     return 'unsettled'
   }
 
-  async #sendEach(batch: Item[], kind: Change['kind']): Promise<void> {
+  async #sendEach(batch: Item[], kind: RequestKind): Promise<void> {
     const paths = batch.map(({ change }) => absolutePath(this.#root, change.path))
     const requests = batch.map(({ change }, at) => requestOf(change, paths[at] as string))
     const outcomes = await this.#session.send(OPERATIONS[kind], requests)
@@ -188,7 +192,7 @@ export class EnsembleWriter {
     const path = absolutePath(this.#root, change.path)
     switch (change.kind) {
       case 'create':
-        ops.push({ op: 'create', path, data: change.data, acl: rawAcl(change.acl) })
+        ops.push(createOp(change, path))
         return
       case 'setData':
         ops.push({ op: 'setData', path, data: change.data, version: change.version })
@@ -222,16 +226,37 @@ export class EnsembleWriter {
 }
 
 // The requests of one burst are of one kind; the table keeps the two together.
-const { create, setData, setACL, deleteZnode } = operations
-const OPERATIONS = { create, setData, setAcl: setACL, delete: deleteZnode } as unknown as Record<
-  Change['kind'],
+const { create, setData, setACL, deleteZnode, multi } = operations
+const OPERATIONS = { create, setData, setAcl: setACL, delete: deleteZnode, multi } as unknown as Record<
+  RequestKind,
   Operation<unknown, { zxid: bigint }>
 >
 
+type RequestKind = Change['kind'] | 'multi'
+
+/**
+ * How a change is sent alone. A container or TTL znode is the only operation of a multi: alone, a server that does not
+ * know it (or has it switched off) could not be told from one that closes for another reason.
+ */
+function requestKind(change: Change): RequestKind {
+  const { kind } = change
+  return kind === 'create' && (change.mode ?? 'persistent') !== 'persistent' ? 'multi' : kind
+}
+
+function createOp(change: Change & { kind: 'create' }, path: string): MultiOp {
+  const { data, mode = 'persistent' } = change
+  const acl = rawAcl(change.acl)
+  if (mode === 'persistent') return { op: 'create', path, data, acl }
+  if (mode === 'container') return { op: 'createContainer', path, data, acl }
+  return { op: 'createTTL', path, data, acl, ttlMs: mode.ttlMs }
+}
+
 function requestOf(change: Change, path: string): unknown {
   switch (change.kind) {
-    case 'create':
-      return { path, data: change.data, acl: rawAcl(change.acl) }
+    case 'create': {
+      const op = createOp(change, path)
+      return op.op === 'create' ? op : [op]
+    }
     case 'setData':
       return { path, data: change.data, version: change.version }
     case 'setAcl':

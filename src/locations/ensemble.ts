@@ -3,6 +3,8 @@ import type { AclList } from '../tree/acl.ts'
 import {
   type Change,
   type ChangeOutcome,
+  type EphemeralHolder,
+  type KindSupport,
   type RootIdentity,
   type Side,
   type TemporaryIdentities,
@@ -13,8 +15,11 @@ import {
 import type { Emit } from '../tree/events.ts'
 import { type AuthInfo, operations, type Stat, ZooKeeperError } from '../zookeeper/index.ts'
 import { AclCache } from './acl-cache.ts'
+import { EnsembleHolder } from './ensemble-holder.ts'
 import { EnsembleIdentities } from './ensemble-identities.ts'
+import { EnsembleKinds } from './ensemble-kinds.ts'
 import { EnsembleLane, Reading } from './ensemble-lane.ts'
+import { EnsembleQuotas } from './ensemble-quotas.ts'
 import { EnsembleWriter } from './ensemble-writer.ts'
 import { Failures } from './failures.ts'
 import { digestUsers, type Identity, identitiesOf, permissionsOf } from './identities.ts'
@@ -54,6 +59,9 @@ export class Ensemble implements TreeTarget {
   readonly #reading: Reading
   readonly #identities: Identity[]
   readonly temporary: TemporaryIdentities
+  readonly #kinds: EnsembleKinds
+  readonly quotas: EnsembleQuotas
+  readonly #makeHolder: () => EphemeralHolder
   #lanes = 0
 
   constructor(setup: EnsembleSetup) {
@@ -78,8 +86,16 @@ export class Ensemble implements TreeTarget {
       (_, at) => new SessionKeeper(at === 0 ? options : silent, this.#failures),
     )
     this.#writing = new SessionKeeper(silent, this.#failures)
+    this.#makeHolder = () => new EnsembleHolder(silent, location.path, this.#failures)
+    this.#kinds = new EnsembleKinds(() => new SessionKeeper(silent, this.#failures), this.#failures)
     this.#reading = new Reading(location.path, this.#failures, new AclCache())
     this.#writer = new EnsembleWriter(this.#writing, location.path, this.#failures)
+    this.quotas = new EnsembleQuotas({
+      root: location.path,
+      session: setup.side === 'target' ? this.#writing : this.#first,
+      acls: this.#reading.acls,
+      failures: this.#failures,
+    })
     this.temporary = new EnsembleIdentities({
       root: location.path,
       sessions: [...this.#readers, this.#writing],
@@ -105,6 +121,8 @@ export class Ensemble implements TreeTarget {
   }
 
   get lastWrite(): bigint {
+    const { lastWrite } = this.quotas
+    if (lastWrite > this.#writer.lastWrite) return lastWrite
     return this.#writer.lastWrite
   }
 
@@ -176,6 +194,14 @@ export class Ensemble implements TreeTarget {
       } else made++
     }
     return made
+  }
+
+  supports(kind: 'container' | 'ttl'): Promise<KindSupport> {
+    return this.#kinds.supports(kind)
+  }
+
+  holder(): EphemeralHolder {
+    return this.#makeHolder()
   }
 
   permissionsUnder(acl: AclList): number {

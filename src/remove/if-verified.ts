@@ -73,7 +73,7 @@ export async function requireIdentical(
     )
   }
   const before = await source.position()
-  const { versions } = run.options
+  const { versions, containers } = run.options
   const result = await verify(
     source,
     target,
@@ -87,6 +87,7 @@ export async function requireIdentical(
         version: true,
         strictSequence: false,
         versions: Array.isArray(versions) ? versions.map(String) : [],
+        containers: Array.isArray(containers) ? containers.map(String) : [],
       },
     },
     // What a comparison says of ephemerals and counters is no news of the removal.

@@ -39,7 +39,7 @@ export function compare(pair: Pair, counters: CounterRules = NO_COUNTERS): Compa
   if (target.acl?.masked) return { is: 'unknown', side: 'target', error: maskedError() }
   const data = sameData(source, target)
   const acl = sameAcls(source, target)
-  const sequence = !counters.sequence(source, target)
+  const sequence = !counters.sequence(pair.path, source, target)
   const version = !counters.version(pair.path, source, target)
   if (data && acl && !sequence && !version) return SAME
   const what: DifferenceKind[] = []

@@ -5,6 +5,8 @@
  * Calls work on many znodes at once, because one round trip per znode is what makes a copy slow.
  */
 import type { AclEntry, AclList } from './acl.ts'
+import type { CreateMode } from './create-mode.ts'
+import type { QuotaReader, QuotaWriter } from './quota.ts'
 import type { Data, Stat } from './znode.ts'
 
 export type Side = 'source' | 'target'
@@ -77,6 +79,8 @@ export interface TreeSource {
    * Lanes are spread over the location's sessions.
    */
   lane(after: bigint): TreeReader
+  /** Where the place has quotas beside the tree. */
+  readonly quotas?: QuotaReader
   /** How often a connection was lost and found again. */
   readonly reconnects: number
   close(): Promise<void>
@@ -84,7 +88,8 @@ export interface TreeSource {
 
 /** `version` and `aversion` are what was read; −1 for any. */
 export type Change =
-  | { kind: 'create'; path: string; data: Data; acl: AclList }
+  /** Persistent, unless a `mode` is given: ask `supports` before. */
+  | { kind: 'create'; path: string; data: Data; acl: AclList; mode?: CreateMode }
   | { kind: 'setData'; path: string; data: Data; version: number }
   | { kind: 'setAcl'; path: string; acl: AclList; aversion: number }
   | { kind: 'delete'; path: string; version: number }
@@ -121,6 +126,39 @@ export interface TemporaryIdentities {
   probe(path: string, acl: AclList): Promise<IdentityProbe>
 }
 
+/** `off`: known, and switched off (`zookeeper.extendedTypesEnabled`); `unknown`: the servers are too old for it. */
+export type KindSupport = 'yes' | 'off' | 'unknown'
+
+/** What stands at a path: nothing, a znode of the holding session, another session's ephemeral, or a persistent one. */
+export type Occupant =
+  | { is: 'free' }
+  | { is: 'ours'; version: number }
+  | { is: 'ephemeral' }
+  | { is: 'persistent' }
+  | ZnodeError
+
+/** `version` is what was seen; −1 for any. `replace` drops and makes in one step, so that nobody sees it missing. */
+export type HoldChange =
+  | { kind: 'make'; path: string; data: Data; acl: AclList }
+  | { kind: 'set'; path: string; data: Data; version: number }
+  | { kind: 'replace'; path: string; data: Data; acl: AclList; version: number }
+  | { kind: 'drop'; path: string; version: number }
+
+/** Ephemeral znodes in a session of their own, which is opened when the first is to be held. */
+export interface EphemeralHolder {
+  /** How many holding sessions have expired so far, each with all that it held. `look` finds out. */
+  readonly expired: number
+  /** @throws LocationProblem */
+  look(paths: readonly string[]): Promise<Occupant[]>
+  /** Each change has an outcome of its own. @throws LocationProblem */
+  apply(changes: readonly HoldChange[]): Promise<ChangeOutcome[]>
+  /**
+   * Ends the session, with everything that it holds; takes a few seconds at most. False when the ensemble has not
+   * confirmed it: then what was held goes when the session times out.
+   */
+  close(): Promise<boolean>
+}
+
 export interface TreeTarget extends TreeSource {
   /**
    * Applies changes in order, and after those of all earlier calls, without waiting for them:
@@ -140,8 +178,13 @@ export interface TreeTarget extends TreeSource {
   readonly lastWrite: bigint
   /** Makes missing ancestors of the root; each takes the ACL of the nearest one that existed. Returns how many. */
   createAncestors(): Promise<number>
+  /** Holds nothing yet, and has opened nothing. Whoever asks for it closes it. */
+  holder(): EphemeralHolder
+  readonly quotas: QuotaWriter
   /** What an identity that exists only for this run is called here, and whether the servers take it. */
   readonly temporary: TemporaryIdentities
+  /** Whether znodes of this kind can be made here. Makes nothing, and disturbs no write that is under way. */
+  supports(kind: 'container' | 'ttl'): Promise<KindSupport>
   /** The permissions that the tool's own identities have under this ACL, as far as can be known. */
   permissionsUnder(acl: AclList): number
 }

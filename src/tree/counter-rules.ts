@@ -4,22 +4,36 @@
  * cutover, and no difference unless the user says so.
  */
 import picomatch from 'picomatch'
+import { containersOf } from './create-mode.ts'
 import { nextSequence, type Znode } from './znode.ts'
 
 export interface CounterRules {
   /** False: the target's is behind, or ahead where that counts. */
-  sequence(source: Znode, target: Znode): boolean
+  sequence(path: string, source: Znode, target: Znode): boolean
   version(path: string, source: Znode, target: Znode): boolean
   /** Whether this znode's data version is a counter that is kept. */
   keepsVersion(path: string, source: Znode): boolean
   readonly keepsSequence: boolean
+  /**
+   * Whether this is a container, whose sequence counter must stay as it is while it has no children: a server deletes
+   * an empty container whose counter has moved.
+   */
+  isContainer(path: string): boolean
+  /** Empty containers whose sequence counter was left behind, a hundred at most. */
+  readonly leftBehind: ReadonlySet<string>
+  leaveBehind(path: string): void
 }
+
+const MOST_LEFT_BEHIND = 100
 
 export const NO_COUNTERS: CounterRules = {
   sequence: () => true,
   version: () => true,
   keepsVersion: () => false,
   keepsSequence: false,
+  isContainer: () => false,
+  leftBehind: new Set(),
+  leaveBehind: () => {},
 }
 
 export interface CounterOptions {
@@ -30,6 +44,8 @@ export interface CounterOptions {
   version: boolean
   /** Znodes whose version is kept besides those with empty data. */
   versions: readonly string[]
+  /** Znodes that are containers. @default none */
+  containers?: readonly string[]
 }
 
 export function counterRules(options: CounterOptions): CounterRules {
@@ -38,12 +54,24 @@ export function counterRules(options: CounterOptions): CounterRules {
   const keepsVersion = (path: string, { data, stat }: Znode) =>
     options.version &&
     ((stat.version > 0 && (data === null || data.length === 0)) || named.some((matches) => matches(path)))
+  const isContainer = containersOf(options.containers ?? [])
+  const leftBehind = new Set<string>()
+  const leaveBehind = (path: string) => {
+    if (leftBehind.size < MOST_LEFT_BEHIND) leftBehind.add(path)
+  }
   return {
+    isContainer,
+    leftBehind,
+    leaveBehind,
     keepsSequence: options.sequence,
     keepsVersion,
-    sequence(source, target) {
+    sequence(path, source, target) {
       if (!options.sequence) return true
       const [wanted, there] = [nextSequence(source.stat), nextSequence(target.stat)]
+      if (there < wanted && target.stat.numChildren === 0 && isContainer(path)) {
+        leaveBehind(path)
+        return true
+      }
       return options.strictSequence ? there === wanted : there >= wanted
     },
     version: (path, source, target) =>

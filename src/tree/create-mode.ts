@@ -1,0 +1,37 @@
+/**
+ * What kind of znode is made. No live server shows which of its znodes are containers or have a TTL, so a user names
+ * them by the path below the root; the root itself is always persistent.
+ */
+import picomatch from 'picomatch'
+
+/** `ttlMs`: how long after its last change a childless znode may go, 1 to `LONGEST_TTL_MS`. */
+export type CreateMode = 'persistent' | 'container' | { ttlMs: number }
+
+export const LONGEST_TTL_MS = 0xffffffffff
+
+export interface KindOptions {
+  /** Globs of containers. */
+  containers: readonly string[]
+  /** Globs of znodes with a TTL. The first that matches counts, and any of them beats a container's. */
+  ttls: readonly { glob: string; ttlMs: number }[]
+}
+
+export const NO_KINDS: KindOptions = { containers: [], ttls: [] }
+
+/** Which mode a path is to be made with; `null` when all of them are persistent. */
+export function modesOf(options: KindOptions): ((path: string) => CreateMode) | null {
+  if (options.containers.length === 0 && options.ttls.length === 0) return null
+  const isContainer = containersOf(options.containers)
+  const ttls = options.ttls.map(({ glob, ttlMs }) => ({ matches: picomatch(glob, { dot: true }), ttlMs }))
+  return (path) => {
+    if (path === '') return 'persistent'
+    const ttl = ttls.find(({ matches }) => matches(path))
+    if (ttl !== undefined) return { ttlMs: ttl.ttlMs }
+    return isContainer(path) ? 'container' : 'persistent'
+  }
+}
+
+export function containersOf(globs: readonly string[]): (path: string) => boolean {
+  const matchers = globs.map((glob) => picomatch(glob, { dot: true }))
+  return (path) => path !== '' && matchers.some((matches) => matches(path))
+}

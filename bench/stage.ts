@@ -94,7 +94,10 @@ function cpuSecondsOf(pid: number): number | null {
 }
 
 async function openPlace(options: ServerOptions): Promise<Place> {
-  const server = await startServer({ ...options, jvm: [...JVM, ...(options.jvm ?? [])] })
+  const own = options.jvm ?? []
+  const ownCollector = own.some((argument) => argument.endsWith('GC'))
+  const defaults = ownCollector ? JVM.filter((argument) => !argument.endsWith('GC')) : JVM
+  const server = await startServer({ ...options, jvm: [...defaults, ...own] })
   const client = await ZooKeeperClient.connect({ connect: server.connectString })
   const place = new Place(server, client)
   await client.create('/bench', Buffer.alloc(0))

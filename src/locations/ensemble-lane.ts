@@ -27,7 +27,8 @@ export class Reading {
   readonly acls: AclCache
   /** Batches of unknown size in flight. */
   readonly blind = pLimit(BLIND_BATCHES)
-  #largest = 0
+  /** As if a large znode had just been seen: a server whose heap is full of them must not be asked for eight at once. */
+  #largest = BATCH_BYTES
 
   constructor(root: string, failures: Failures, acls: AclCache) {
     this.root = root
@@ -41,7 +42,7 @@ export class Reading {
   }
 
   sawBatch(largest: number): void {
-    this.#largest = Math.max(largest, Math.floor(this.#largest * 0.9))
+    this.#largest = Math.max(largest, Math.floor(this.#largest / 2))
   }
 }
 

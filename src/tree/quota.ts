@@ -30,15 +30,21 @@ export interface QuotaWriter extends QuotaReader {
   set(quota: Pick<Quota, 'path' | 'limits' | 'acl'>): Promise<ZnodeError | null>
 }
 
-const LIMITS =
-  /^count=(-?\d{1,10}),bytes=(-?\d{1,19})(=;byteHardLimit=(-?\d{1,19});countHardLimit=(-?\d{1,10}))?$/
+const LIMITS = /^count=(-?\d{1,10}),bytes=(-?\d{1,19})(?:=((?:;[A-Za-z]{1,32}=-?\d{1,19})+))?$/
 
 /** Servers trip over limits that they cannot read, so nothing else may be written. */
 export function isLimits(data: Data): data is Buffer {
   const match = data === null ? null : LIMITS.exec(data.toString('latin1'))
   if (match === null) return false
-  const [, count = '-1', bytes = '-1', , hardBytes = '-1', hardCount = '-1'] = match
-  const fits = (text: string, bits: number) => BigInt.asIntN(bits, BigInt(text)) === BigInt(text)
+  const [, count = '', bytes = '', hard = ''] = match
+  const others = hard
+    .split(';')
+    .slice(1)
+    .map((one) => one.slice(one.indexOf('=') + 1))
   // Some versions read the count into 32 bits, others into 64.
-  return fits(count, 32) && fits(hardCount, 32) && fits(bytes, 64) && fits(hardBytes, 64)
+  return fits(count, 32) && [bytes, ...others].every((text) => fits(text, 64))
+}
+
+function fits(text: string, bits: number): boolean {
+  return BigInt.asIntN(bits, BigInt(text)) === BigInt(text)
 }

@@ -215,9 +215,10 @@ export class CopyHand implements MarchHand {
       return failure('source', 'EPHEMERAL', EPHEMERAL_FAILS)
     }
     if (decision.do === 'skip-ephemeral') {
-      counts.skipped++
-      emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
-      this.#recorder.skipped(pair.path, 'ephemeral')
+      if (this.#recorder.skipped(pair.path, 'ephemeral')) {
+        counts.skipped++
+        emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
+      }
       if (decision.stale) {
         this.unequal++
         this.#extras?.add(pair)

@@ -4,7 +4,7 @@ import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-ru
 import { NO_KINDS } from '../tree/create-mode.ts'
 import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
-import type { Consistency, JobContext, JobEvent, JobResult, Status } from '../tree/events.ts'
+import type { Consistency, Emit, JobContext, JobEvent, JobResult, Status } from '../tree/events.ts'
 import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { Pace, pause } from '../tree/windows.ts'
@@ -168,7 +168,8 @@ class Copy {
     const { emit, counts, signal } = this.#context
     emit({ type: 'phase', phase: 'copy' })
     counts.phaseDone = 0
-    if (beginning.resumed) run.clearIssues()
+    const recorder = new Recorder(run, beginning.resumed, target, this.#context)
+    if (beginning.resumed) this.#remindOfSkipped(run, recorder)
     if (!beginning.targetExists) counts.created += await target.createAncestors()
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
@@ -187,7 +188,7 @@ class Copy {
         repairer: new Repairer(source, target, options, access, this.#kinds),
         access,
         kinds: this.#kinds,
-        recorder: new Recorder(run, beginning.resumed, target, this.#context),
+        recorder,
         extras: beginning.resumed ? null : extras,
         options,
         context: this.#context,
@@ -230,6 +231,16 @@ class Copy {
   }
 
   /** Everything below is written and proved: nothing of the temporary identity stays. */
+  /** What the run skipped before it was broken off is part of its summary. */
+  #remindOfSkipped(run: Run, recorder: Recorder): void {
+    run.forgetRetried()
+    for (const { path, reason } of this.#job.journal?.issues(run.id) ?? []) {
+      recorder.alreadySkipped(path)
+      this.#context.counts.skipped++
+      this.#context.emit({ type: 'skipped', path, reason })
+    }
+  }
+
   async #finishAcls(run: Run): Promise<void> {
     this.#context.counts.failed += await finishAcls(run, this.#job.target, this.#context.emit)
   }
@@ -260,7 +271,11 @@ class Copy {
   /** A resumed run has seen only a part: what is extra is looked for once more, everywhere. */
   async #collectExtras(extras: Extras): Promise<void> {
     const { source, target, options } = this.#job
-    const context = { ...this.#context, counts: { ...this.#context.counts }, emit: () => {} }
+    const context = {
+      ...this.#context,
+      counts: { ...this.#context.counts },
+      emit: onlyFailures(this.#context.emit),
+    }
     const kinds = new Kinds(target, NO_KINDS)
     const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options), kinds)
     await march(
@@ -270,7 +285,7 @@ class Copy {
       { ...this.#march, descendTargetOnly: true, data: false },
       { from: 'root', target: true },
     )
-    this.#context.counts.failed += context.counts.failed - this.#context.counts.failed
+    this.#context.counts.failed = context.counts.failed
   }
 
   async #deleteExtras(extras: Extras): Promise<void> {
@@ -504,3 +519,7 @@ class Copy {
 }
 
 const MOVED = 'The source changed during the copy, though it was expected to be quiet (--expect-quiet).'
+
+function onlyFailures(emit: Emit): Emit {
+  return (event) => event.type === 'failed' && emit(event)
+}

@@ -13,6 +13,7 @@ export class Recorder {
   readonly #context: JobContext
   /** A resumed run asks for directories that are on record already. */
   readonly #resumed: boolean
+  readonly #known = new Set<string>()
   #issues: IssueRow[] = []
 
   /** Without a run (a dry run) nothing is kept. */
@@ -27,8 +28,16 @@ export class Recorder {
     this.#run?.setRoot(digest)
   }
 
-  skipped(path: string, reason: string): void {
+  /** By this run, before it was broken off. */
+  alreadySkipped(path: string): void {
+    this.#known.add(path)
+  }
+
+  /** False when it is on record already. */
+  skipped(path: string, reason: string): boolean {
+    if (this.#known.has(path)) return false
     this.#issues.push({ kind: 'skipped', path, side: 'source', code: null, reason })
+    return true
   }
 
   failed(path: string, side: Side, error: ZnodeError): void {

@@ -131,8 +131,12 @@ export class Run {
     guarded(this.#file, () => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
   }
 
-  clearIssues(): void {
-    this.#write('DELETE FROM issues WHERE run = ?', this.#number)
+  /** What failed is tried again by a resumed run; ephemerals in directories that are done are not seen again. */
+  forgetRetried(): void {
+    this.#write(
+      "DELETE FROM issues WHERE run = ? AND NOT (kind = 'skipped' AND reason = 'ephemeral')",
+      this.#number,
+    )
   }
 
   /** The run is over, well or not. Directories of earlier runs go, but for the latest verified one's. */

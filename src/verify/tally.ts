@@ -41,6 +41,8 @@ export interface TallyOptions {
   reported?: ReadonlySet<string>
   /** Count ephemerals as skipped and name them. A copy has done so already. */
   nameEphemerals: boolean
+  /** The source's ephemerals are failures, each with this sentence (`copy --ephemeral fail`). */
+  ephemeralsFail?: string | null
   /** Count what is read: not for a copy's verification, whose `read` is the copy's own. */
   countRead: boolean
 }
@@ -110,7 +112,9 @@ export class Tally implements MarchHand {
       if (pair.part !== null) pair.part.incomplete = true
       return this.#fail(pair.path, comparison.side, comparison.error)
     }
-    if (comparison.is === 'ephemeral' && this.#options.nameEphemerals) {
+    if (comparison.is === 'ephemeral' && this.#options.ephemeralsFail != null) {
+      this.#tell(pair.path, 'source', 'EPHEMERAL', this.#options.ephemeralsFail)
+    } else if (comparison.is === 'ephemeral' && this.#options.nameEphemerals) {
       counts.skipped++
       emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
     }
@@ -123,7 +127,8 @@ export class Tally implements MarchHand {
     }
     if (digests.target !== null) {
       this.targetSum.add(digests.target)
-      pair.part?.targetSum.add(digests.target)
+      // What --merge leaves there is in no journalled hash.
+      if (pair.source !== null || !this.#options.allowExtras) pair.part?.targetSum.add(digests.target)
     }
     if (comparison.is === 'same') {
       if (this.#options.combined) emit({ type: 'combined', path: pair.path, mark: '=' })
@@ -181,11 +186,15 @@ export class Tally implements MarchHand {
   }
 
   #fail(path: string, side: Side, error: ZnodeError): void {
-    const { counts, emit } = this.#context
     this.unknown++
+    this.#tell(path, side, error.code, error.message)
+  }
+
+  #tell(path: string, side: Side, code: string, message: string): void {
+    const { counts, emit } = this.#context
     if (this.#options.reported?.has(path)) return
     counts.failed++
-    emit({ type: 'failed', path, side, code: error.code, message: error.message })
+    emit({ type: 'failed', path, side, code, message })
     if (this.#options.combined) emit({ type: 'combined', path, mark: '!' })
   }
 }

@@ -48,8 +48,7 @@ test('an interrupted run is resumed under its own ID, and a second copy is a run
   ])
 })
 
-// A resumed run forgets all issues, and does not see again those of directories that were done.
-test.fails('what was skipped before an interruption is still in the list after it', async () => {
+test('what was skipped before an interruption is still in the list after it', async () => {
   const { from, to } = await pair('runs')
   await plantMany(from, 20, 50)
   await plant(from, { 'd00000/alive': { ephemeral: true } })

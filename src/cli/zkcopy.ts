@@ -101,6 +101,7 @@ function asCopyFlags(flags: ZkcopyFlags): CopyFlags {
     ...flags,
     acl: true,
     sequence: true,
+    ephemeral: 'skip',
     maxSteps: MAX_STEPS,
     verify: true,
     merge: true,

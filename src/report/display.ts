@@ -1,9 +1,10 @@
 /** Where live progress is shown: in place on a terminal, as a line now and then in a file, or nowhere. */
 import pc from 'picocolors'
+import type { JobEvent } from '../tree/events.ts'
 import { escapeText } from './escape.ts'
 import type { Output } from './output.ts'
 import type { ProgressModel, ProgressState } from './progress.ts'
-import { formatBytes, formatCount, formatSeconds } from './units.ts'
+import { formatBytes, formatCount, formatSeconds, plural } from './units.ts'
 
 export interface Display {
   /** Takes the display away so that lines can be written; it comes back by itself. */
@@ -53,7 +54,8 @@ export function linesDisplay(progress: ProgressModel, stderr: Output): Display {
   const ticker = every(LINES_MS, () => {
     const state = progress.poll()
     // What it waits for has been said as a line of its own.
-    if (!state.waiting) stderr.line(progressLine(state, PHASES[state.phase]))
+    // What is held, too, whenever it changes: for hours there may be no more to say.
+    if (!state.waiting && state.phase !== 'hold') stderr.line(progressLine(state, PHASES[state.phase]))
   })
   return { clear() {}, pause: ticker.pause, resume: ticker.resume, stop: ticker.pause }
 }
@@ -73,6 +75,7 @@ function every(ms: number, tick: () => void): { pause(): void; resume(): void } 
 }
 
 export function progressLine(state: ProgressState, phase: string): string {
+  if (state.holding !== null) return `${holdingLine(state.holding)}; Ctrl-C or SIGTERM releases them`
   const parts = [
     `${formatCount(state.znodes)} znodes`,
     formatBytes(state.bytes),
@@ -80,6 +83,16 @@ export function progressLine(state: ProgressState, phase: string): string {
   ]
   if (state.estimate !== null) parts.push(`about ${formatSeconds(state.estimate)} left`)
   return `${phase}: ${parts.join(', ')}`
+}
+
+export function holdingLine(holding: Extract<JobEvent, { type: 'holding' }>): string {
+  const { held, failed, made, updated, dropped, renewed } = holding
+  const parts = [`holding ${plural(held, 'ephemeral')}`]
+  if (failed > 0) parts.push(`${formatCount(failed)} cannot be held`)
+  const done = { made, updated, dropped }
+  for (const [what, count] of Object.entries(done)) if (count > 0) parts.push(`${formatCount(count)} ${what}`)
+  if (renewed > 0) parts.push(`${plural(renewed, 'session')} renewed`)
+  return parts.join(', ')
 }
 
 export function waitingLine(waiting: { side: string; reason: string; seconds: number }): string {
@@ -96,4 +109,5 @@ const PHASES: Record<ProgressState['phase'], string> = {
   count: 'counting',
   digest: 'digesting',
   settle: 'waiting for the source to settle',
+  hold: 'holding ephemerals',
 }

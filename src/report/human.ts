@@ -1,6 +1,6 @@
 /** For people: data (differences, plans, digests) on stdout, everything else on stderr. */
 import type { JobEvent } from '../tree/events.ts'
-import { type Display, noDisplay, waitingLine } from './display.ts'
+import { type Display, holdingLine, noDisplay, waitingLine } from './display.ts'
 import { escapePath, escapeText } from './escape.ts'
 import type { Output } from './output.ts'
 import type { Printer } from './printer.ts'
@@ -56,6 +56,8 @@ export class HumanPrinter implements Printer {
         )
       case 'waiting':
         return this.#say(waitingLine(event))
+      case 'holding':
+        return this.#say(holdingLine(event))
       case 'note':
         this.#notes.push(event.message)
         return this.#say(`note: ${escapeText(event.message)}`)

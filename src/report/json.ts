@@ -16,6 +16,7 @@ export interface JsonPrinterOptions {
 }
 
 const PROGRESS_MS = 1_000
+const FLUSHED = new Set<JobEvent['type']>(['run', 'waiting', 'holding'])
 
 export class JsonPrinter implements Printer {
   readonly #options: JsonPrinterOptions
@@ -33,7 +34,7 @@ export class JsonPrinter implements Printer {
     if (event.type === 'phase' || event.type === 'combined') return
     this.#write(event)
     // A program that follows the output wants these now, not when the buffer is full.
-    if (event.type === 'run' || event.type === 'waiting') this.#options.stdout.flush()
+    if (FLUSHED.has(event.type)) this.#options.stdout.flush()
   }
 
   data(record: { type: string }): void {

@@ -13,6 +13,8 @@ export interface ProgressState {
   estimate: number | null
   /** What the job waits for, or `null` when it is not waiting. */
   waiting: Omit<Extract<JobEvent, { type: 'waiting' }>, 'type'> | null
+  /** What is held in the phase `hold`. */
+  holding: Extract<JobEvent, { type: 'holding' }> | null
 }
 
 interface Sample {
@@ -31,6 +33,7 @@ export class ProgressModel {
   #samples: Sample[] = []
   #waiting: ProgressState['waiting'] = null
   #doneWhenWaiting = 0
+  #holding: ProgressState['holding'] = null
 
   /** `now` gives milliseconds that never go back. */
   constructor(counts: Counts, now: () => number) {
@@ -43,8 +46,10 @@ export class ProgressModel {
     if (event.type === 'phase') {
       this.#phase = event.phase
       this.#waiting = null
+      this.#holding = null
       this.#begin()
-    } else if (event.type === 'waiting') {
+    } else if (event.type === 'holding') this.#holding = event
+    else if (event.type === 'waiting') {
       this.#waiting = { side: event.side, reason: event.reason, seconds: event.seconds }
       this.#doneWhenWaiting = this.#counts.phaseDone
     }
@@ -64,6 +69,7 @@ export class ProgressModel {
       znodesPerSecond: Math.round(rate),
       estimate: elapsed < SETTLED_MS ? null : this.#estimate(rate, done),
       waiting: this.#waiting,
+      holding: this.#holding,
     }
   }
 

@@ -13,7 +13,7 @@ export type DifferenceKind =
   | 'sequence'
   | 'version'
 
-export type Phase = 'connect' | 'plan' | 'copy' | 'verify' | 'delete' | 'count' | 'digest' | 'settle'
+export type Phase = 'connect' | 'plan' | 'copy' | 'verify' | 'delete' | 'count' | 'digest' | 'settle' | 'hold'
 
 export type JobEvent =
   | {
@@ -31,13 +31,24 @@ export type JobEvent =
   | { type: 'skipped'; path: string; reason: string }
   | { type: 'failed'; path: string; side: Side; code: string; message: string }
   | { type: 'waiting'; side: Side; reason: string; seconds: number }
+  /** `copy --ephemeral hold`: how many are held now and how many cannot be; the others count since holding began. */
+  | {
+      type: 'holding'
+      held: number
+      failed: number
+      made: number
+      updated: number
+      dropped: number
+      /** Sessions that expired and were replaced. */
+      renewed: number
+    }
   /** Something that a DBA should know and that is no problem. */
   | { type: 'note'; message: string }
   /** A dry run's line: what would be done to a path. */
   | {
       type: 'plan'
       path: string
-      action: 'create' | 'update' | 'set-acl' | 'delete' | 'advance'
+      action: 'create' | 'update' | 'set-acl' | 'delete' | 'advance' | 'hold'
       bytes: number
       steps?: number
     }

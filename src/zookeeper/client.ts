@@ -108,6 +108,11 @@ export class ZooKeeperClient extends EventEmitter<ClientEvents> {
     return this.#session.lastZxid
   }
 
+  /** After `close()`: a server has confirmed it. If not, the session lives until it times out. */
+  get closeConfirmed(): boolean {
+    return this.#session.closeConfirmed
+  }
+
   /** How often a connection was lost and the session found a server again. */
   get reconnects(): number {
     return this.#session.reconnects

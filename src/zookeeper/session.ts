@@ -72,6 +72,7 @@ export class Session {
   #lastZxid: bigint
   #connectionId = 0
   #reconnects = 0
+  #closeConfirmed = false
   /** Connections in a row that ended without an answer to any request. */
   #fruitless = 0
   /** Why the session is over. */
@@ -125,6 +126,11 @@ export class Session {
 
   get reconnects(): number {
     return this.#reconnects
+  }
+
+  /** A server has confirmed that the session is over. */
+  get closeConfirmed(): boolean {
+    return this.#closeConfirmed
   }
 
   get watches(): WatchRegistry {
@@ -181,7 +187,8 @@ export class Session {
         () => connection.end(new ConnectionLossError(connection.endpoint.label, 'the client was closed')),
         Math.min(CLOSE_WAIT_MS, this.#timeoutMs),
       )
-      await goodbye.outcomes
+      const [outcome] = await goodbye.outcomes
+      this.#closeConfirmed = !(outcome instanceof ZooKeeperError)
       clearTimeout(timer)
       connection.end(new ClientClosedError())
     }

@@ -18,9 +18,9 @@ export async function abandon(
   const run = journal.open(id)
   const { state, target } = run.info
   const left = run.temporaryAcls().length
-  if (state === 'finished' && left === 0) {
+  if ((state === 'finished' || state === 'abandoned') && left === 0) {
     throw new UsageProblem(
-      `Run ${id} is finished and left nothing on the target: there is nothing to abandon.`,
+      `Run ${id} is ${state} and left nothing on the target: there is nothing to abandon.`,
     )
   }
   let failed = 0

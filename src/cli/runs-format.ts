@@ -76,6 +76,7 @@ export function runRecord({ journal, run }: ListedRun): { type: 'run' } & Record
     state: run.state,
     status: run.status,
     verified: run.verified,
+    temporaryIdentity: run.hasTemporaryIdentity,
     started: run.started.toISOString(),
     ended: run.ended?.toISOString() ?? null,
     options: run.options,

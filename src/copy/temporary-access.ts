@@ -115,14 +115,16 @@ export class TemporaryAccess {
 
   async #make(pair: Pair): Promise<void> {
     const probed = pair.target === null ? pair.path : childPath(pair.path, 'zkferry-probe')
-    for (const algorithm of this.#target.temporary.algorithms) {
+    const { temporary } = this.#target
+    const algorithms = (await temporary.accepted()) ? temporary.algorithms : []
+    for (const algorithm of algorithms) {
       const user = `zkferry-${randomBytes(6).toString('hex')}`
       const identity = { user, password: randomBytes(24).toString('base64url'), algorithm }
       // On disk before the server hears of it.
       this.#run?.setIdentitySecret(Buffer.from(JSON.stringify(identity)))
-      await this.#target.temporary.assume(identity)
-      const entry = this.#target.temporary.entryOf(identity)
-      const answer = await this.#target.temporary.probe(probed, aclList([entry]))
+      await temporary.assume(identity)
+      const entry = temporary.entryOf(identity)
+      const answer = await temporary.probe(probed, aclList([entry]))
       if (answer === 'works') {
         this.#identity = identity
         return

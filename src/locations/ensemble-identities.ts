@@ -1,9 +1,17 @@
 /** Identities that exist only for one run, at an ensemble. */
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type AclEntry, type AclList, Perms } from '../tree/acl.ts'
 import type { IdentityProbe, TemporaryIdentities, TemporaryIdentity } from '../tree/contracts.ts'
 import { absolutePath } from '../tree/path.ts'
-import { MultiError, type MultiOp, operations, ZooKeeperError } from '../zookeeper/index.ts'
+import {
+  AuthFailedError,
+  type ClientOptions,
+  MultiError,
+  type MultiOp,
+  operations,
+  ZooKeeperClient,
+  ZooKeeperError,
+} from '../zookeeper/index.ts'
 import { type AclCache, rawAcl } from './acl-cache.ts'
 import type { EnsembleWriter } from './ensemble-writer.ts'
 import { type Failures, isLost } from './failures.ts'
@@ -15,6 +23,7 @@ const NO_SUCH_ZNODE = '/zkferry-probe-of-a-znode-that-does-not-exist'
 const ALGORITHMS = ['sha1', 'sha256', 'sha512', 'sha3-256'] as const
 
 export interface IdentitySetup {
+  options: ClientOptions
   root: string
   sessions: readonly SessionKeeper[]
   writing: SessionKeeper
@@ -29,6 +38,23 @@ export class EnsembleIdentities implements TemporaryIdentities {
 
   constructor(setup: IdentitySetup) {
     this.#setup = setup
+  }
+
+  /** Tried in a session of its own: a server that refuses an identity ends the session. */
+  async accepted(): Promise<boolean> {
+    const { options } = this.#setup
+    const auth = [
+      ...(options.auth ?? []),
+      { scheme: 'digest', auth: Buffer.from(`zkferry:${randomBytes(12).toString('hex')}`) },
+    ]
+    try {
+      const throwaway = await ZooKeeperClient.connect({ ...options, auth, onWaiting: () => {} })
+      await throwaway.close()
+      return true
+    } catch (error) {
+      if (error instanceof AuthFailedError) return false
+      throw this.#setup.failures.ofLocation(error)
+    }
   }
 
   async assume(identity: TemporaryIdentity): Promise<void> {

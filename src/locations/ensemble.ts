@@ -97,6 +97,7 @@ export class Ensemble implements TreeTarget {
       failures: this.#failures,
     })
     this.temporary = new EnsembleIdentities({
+      options,
       root: location.path,
       sessions: [...this.#readers, this.#writing],
       writing: this.#writing,

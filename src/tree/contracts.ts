@@ -118,6 +118,8 @@ export type IdentityProbe = 'works' | 'other-digest' | 'no-digest' | ZnodeError
 export interface TemporaryIdentities {
   /** Algorithms that a server may have been set to, the usual one first. */
   readonly algorithms: readonly string[]
+  /** Whether the servers take digest identities at all. One that does not would close the session that tries. */
+  accepted(): Promise<boolean>
   /** The tool is this identity, too, from now on. Its entries are left out of all ACLs that are read. */
   assume(identity: TemporaryIdentity): Promise<void>
   /** The entry that grants an identity everything. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { ParsedLocation } from '../locations/parse-location.ts'
 import type { JobResult } from '../tree/events.ts'
 import { plural } from '../tree/plural.ts'
+import { readAclMap } from './acl-map.ts'
 import type { CopyFlags } from './copy.ts'
 import { counterOptions } from './counter-options.ts'
 import { isInteractive } from './io.ts'
@@ -27,6 +28,7 @@ export async function runCopy(
   const { source: from, target: to, flags } = request
   const { io } = shell
   const filter = await makeFilter(flags)
+  const aclMap = await readAclMap(flags)
   noteStrayIdentity(shell)
   if (!flags.acl)
     note(shell, 'ACLs are left out (--no-acl): what is created is open to everyone, and no ACL is compared')
@@ -50,6 +52,7 @@ export async function runCopy(
       version: version(),
       options: {
         acl: flags.acl,
+        aclMap,
         verify: flags.verify,
         dryRun: flags.dryRun === true,
         merge: flags.merge === true,

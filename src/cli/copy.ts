@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
+import { type AclMapFlags, addAclMapOption } from './acl-map.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
 import { addVersionsOption } from './counter-options.ts'
 import { ExitCode } from './exit-codes.ts'
@@ -23,7 +24,7 @@ import { refuseOverlapInText } from './places.ts'
 import { runJob } from './shell.ts'
 import { count, duration, durationOption } from './values.ts'
 
-export interface CopyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags {
+export interface CopyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, AclMapFlags {
   acl: boolean
   sequence: boolean
   ephemeral: 'skip' | 'fail' | 'hold'
@@ -95,6 +96,7 @@ export function register(command: Command, io: Io): void {
     .option('--restart', 'forget an unfinished run and begin anew')
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
     .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
+  addAclMapOption(command)
   addVersionsOption(command)
   addKindOptions(command)
   command.option('--quota', "copy the quotas of the subtree's znodes, too, onto their paths on the target")
@@ -131,6 +133,8 @@ function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): Cop
   if (flags.keepExisting && flags.overwriteNewer) {
     throw new UsageProblem('--keep-existing and --overwrite-newer contradict each other; leave one out.')
   }
+  if (flags.aclMap !== undefined && !flags.acl)
+    throw new UsageProblem('--acl-map and --no-acl contradict each other; leave one out.')
   if (flags.keepExisting && !flags.merge) throw new UsageProblem('--keep-existing goes with --merge.')
   if (flags.maxDelete !== undefined && !flags.delete)
     throw new UsageProblem('--max-delete goes with --delete.')

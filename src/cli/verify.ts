@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
+import { type AclMapFlags, addAclMapOption, readAclMap } from './acl-map.ts'
 import {
   addContainerOption,
   addVersionsOption,
@@ -42,6 +43,7 @@ interface VerifyFlags
     FilterFlags,
     IgnoreFlags,
     CounterFlags,
+    AclMapFlags,
     ClientFlags {
   fromJournal?: string
   combined?: string
@@ -70,6 +72,7 @@ export function register(command: Command, io: Io): void {
     .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
     .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
   addClientOption(command)
+  addAclMapOption(command)
   addIgnoreOption(command, VERIFY_PARTS)
   addVersionsOption(command)
   addContainerOption(command)
@@ -152,6 +155,7 @@ async function againstJournal(
   const targetAt = parseLocation(to, 'target')
   if (flags.combined !== undefined)
     throw new UsageProblem('--combined needs a source: a journal knows directories, not znodes.')
+  if (flags.aclMap !== undefined) throw new UsageProblem('--acl-map comes from the journal; leave it out.')
   if (flags.include || flags.exclude)
     throw new UsageProblem('--include and --exclude come from the journal; leave them out.')
   const { readJournal } = await import('../journal/index.ts')
@@ -173,8 +177,11 @@ async function againstJournal(
 }
 
 async function jobOptions(flags: VerifyFlags) {
+  if (flags.aclMap !== undefined && ignores(flags, 'acl'))
+    throw new UsageProblem('--acl-map and --ignore acl contradict each other; leave one out.')
   return {
     acl: !ignores(flags, 'acl'),
+    aclMap: await readAclMap(flags),
     filter: await makeFilter(flags),
     rounds: flags.rounds,
     settleMs: flags.settle,

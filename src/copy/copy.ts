@@ -1,5 +1,6 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
 import type { Run, RunInfo } from '../journal/index.ts'
+import { withAclMap } from '../tree/acl-map.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
 import { NO_KINDS } from '../tree/create-mode.ts'
 import { Directory } from '../tree/directory.ts'
@@ -23,6 +24,7 @@ import { prove } from './prove.ts'
 import { fingerprint } from './quiet.ts'
 import { Quotas } from './quotas.ts'
 import { Recorder } from './recorder.ts'
+import { RefusedAcls } from './refused-acls.ts'
 import { Repairer } from './repair.ts'
 import { finishAcls, TemporaryAccess } from './temporary-access.ts'
 
@@ -30,7 +32,8 @@ export type { CopyJob } from './begin.ts'
 
 /** @throws the errors of `tree/errors.ts`. Whatever it throws, what was done is in the journal. */
 export async function copy(job: CopyJob, context: JobContext): Promise<JobResult> {
-  return new Copy(job, context).run()
+  const source = withAclMap(job.source, job.options.aclMap)
+  return new Copy({ ...job, source }, context).run()
 }
 
 /** Events of a march that may not be the last one. */
@@ -277,7 +280,7 @@ class Copy {
       emit: onlyFailures(this.#context.emit),
     }
     const kinds = new Kinds(target, NO_KINDS)
-    const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options), kinds)
+    const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options), kinds, null)
     await march(
       source,
       target,
@@ -316,6 +319,7 @@ class Copy {
     emit({ type: 'phase', phase: 'plan' })
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
+      const refused = options.acl ? new RefusedAcls(target) : null
       const hand = new PlanHand(
         options,
         this.#rules,
@@ -323,12 +327,14 @@ class Copy {
         extras,
         leavesRoot(target, options),
         this.#kinds,
+        refused,
       )
       const whole = await march(source, target, hand, this.#march, {
         from: 'root',
         target: beginning.targetExists,
       })
       if (!whole) return this.#interrupted(0)
+      refused?.report(emit)
       if (extras !== null) {
         for (const { path } of extras.doomed()) {
           counts.deleted++

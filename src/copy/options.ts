@@ -1,3 +1,4 @@
+import type { AclMap } from '../tree/acl-map.ts'
 import type { CounterOptions } from '../tree/counter-rules.ts'
 import type { KindOptions } from '../tree/create-mode.ts'
 import type { Filter } from '../tree/filter.ts'
@@ -5,6 +6,8 @@ import type { Filter } from '../tree/filter.ts'
 export interface CopyOptions {
   /** Keep ACLs. Without them everything is created open to the world. */
   acl: boolean
+  /** Identities that are others on the target. */
+  aclMap: AclMap | null
   verify: boolean
   dryRun: boolean
   /** Allow a target root that already has children which no run of this journal wrote. The source wins. */
@@ -60,5 +63,6 @@ export function outcomeOptions(options: CopyOptions): Record<string, unknown> {
     ...(options.kinds.containers.length > 0 && { containers: [...options.kinds.containers] }),
     ...(options.kinds.ttls.length > 0 && { ttls: options.kinds.ttls.map((ttl) => ({ ...ttl })) }),
     ...(options.quota && { quota: true }),
+    ...(options.aclMap !== null && { aclMap: options.aclMap.mappings }),
   }
 }

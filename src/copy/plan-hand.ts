@@ -12,6 +12,7 @@ import type { Extras } from './extras.ts'
 import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
 import type { Kinds } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
+import type { RefusedAcls } from './refused-acls.ts'
 
 export class PlanHand implements MarchHand {
   /** Znodes that a copy would leave unequal, or could not read. */
@@ -23,6 +24,7 @@ export class PlanHand implements MarchHand {
   readonly #extras: Extras | null
   readonly #leavesRoot: boolean
   readonly #kinds: Kinds
+  readonly #refused: RefusedAcls | null
 
   constructor(
     options: CopyOptions,
@@ -31,6 +33,7 @@ export class PlanHand implements MarchHand {
     extras: Extras | null,
     leavesRoot: boolean,
     kinds: Kinds,
+    refused: RefusedAcls | null,
   ) {
     this.#options = options
     this.#rules = rules
@@ -38,11 +41,14 @@ export class PlanHand implements MarchHand {
     this.#extras = extras
     this.#leavesRoot = leavesRoot
     this.#kinds = kinds
+    this.#refused = refused
   }
 
-  /** Whether the target makes a kind is asked by a dry run, too: nothing is made by that. */
+  /** What the target makes and takes is asked by a dry run, too: nothing is made by that. */
   prepare(pairs: MarchPair[]): Promise<void> | null {
-    return this.#kinds.prepare(pairs)
+    const kinds = this.#kinds.prepare(pairs)
+    const acls = this.#refused?.prepare(pairs.filter((pair) => this.#isOurs(pair))) ?? null
+    return kinds === null || acls === null ? (kinds ?? acls) : Promise.all([kinds, acls]).then(() => {})
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
@@ -72,13 +78,13 @@ export class PlanHand implements MarchHand {
     }
     counts.phaseDone++
     const { path } = pair
-    if (path === '' && this.#leavesRoot) return
+    if (!this.#isOurs(pair)) return
     if (pair.source !== null && pair.directory?.unreachable) {
       return this.#fail(path, 'target', 'PARENT', 'its parent could not be made')
     }
     const decision = decide(pair, {
       keepExisting: this.#options.keepExisting,
-      aclFor: ({ source }) => source?.acl ?? OPEN_ACL,
+      aclFor: (one) => this.#refused?.of(one) ?? one.source?.acl ?? OPEN_ACL,
       modes: this.#kinds,
     })
     this.#planCounters(pair, decision)
@@ -125,8 +131,14 @@ export class PlanHand implements MarchHand {
           'someone’s ephemeral znode is in its place on the target',
         )
       case 'fail':
+        if (pair.below !== null && pair.target === null) pair.below.lost = true
         return this.#fail(path, decision.side, decision.error.code, decision.error.message)
     }
+  }
+
+  /** False for the target's own `/`, and for what only leads to what the filter lets in. */
+  #isOurs({ path, counted }: MarchPair): boolean {
+    return counted && !(path === '' && this.#leavesRoot)
   }
 
   /** What a directory lacks is known when all its children were seen: each that is made is one step less. */

@@ -168,7 +168,11 @@ export async function finishAcls(run: Run, target: TreeTarget, emit: Emit): Prom
       const changes = batch.map(
         ({ path, finalAcl }): Change => ({ kind: 'setAcl', path, acl: restoreAcl(finalAcl), aversion: -1 }),
       )
-      const outcomes = await target.writeEach(changes)
+      const outcomes = await Promise.all(
+        (await target.writeEach(changes)).map((outcome, index) =>
+          lookedAt(outcome, changes[index] as Change, target),
+        ),
+      )
       const isDone = (outcome: ChangeOutcome) =>
         outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)
       run.removeTemporaryAcls(
@@ -199,6 +203,16 @@ export async function finishAcls(run: Run, target: TreeTarget, emit: Emit): Prom
   }
   if (failed === 0) run.wipeIdentitySecret()
   return failed
+}
+
+/** An ACL is refused before the server looks whether there is such a znode: it may never have been written to. */
+async function lookedAt(
+  outcome: ChangeOutcome,
+  { path }: Change,
+  { temporary }: TreeTarget,
+): Promise<ChangeOutcome> {
+  const refused = outcome instanceof ZnodeError && outcome.code === 'INVALIDACL'
+  return refused && !(await temporary.carriesEntry(path)) ? 'done' : outcome
 }
 
 /** Takes back what a run that will not be resumed left on the target. */

@@ -27,6 +27,11 @@ export class AclCache {
     return list
   }
 
+  /** Whether an entry was left out, of a list as the server has it. */
+  hidesPartOf(bytes: Buffer): boolean {
+    return decodeAcl(bytes).some((entry) => this.#hides(entry))
+  }
+
   #hides({ scheme, id }: AclEntry): boolean {
     return scheme === 'digest' && this.#hidden.some((hidden) => hidden.equals(id))
   }

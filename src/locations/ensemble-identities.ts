@@ -17,7 +17,7 @@ import type { EnsembleWriter } from './ensemble-writer.ts'
 import { type Failures, isLost } from './failures.ts'
 import type { SessionKeeper } from './session-keeper.ts'
 
-const NO_SUCH_ZNODE = '/zkferry-probe-of-a-znode-that-does-not-exist'
+export const NO_SUCH_ZNODE = '/zkferry-probe-of-a-znode-that-does-not-exist'
 
 /** What `zookeeper.digestAlg` may be set to from 3.7 on, by OpenSSL's names. Before that it is SHA-1. */
 const ALGORITHMS = ['sha1', 'sha256', 'sha512', 'sha3-256'] as const
@@ -65,6 +65,13 @@ export class EnsembleIdentities implements TemporaryIdentities {
 
   entryOf(identity: TemporaryIdentity): AclEntry {
     return { perms: Perms.all, scheme: 'digest', id: Buffer.from(idOf(identity)) }
+  }
+
+  async carriesEntry(path: string): Promise<boolean> {
+    const { root, writing, acls } = this.#setup
+    const [reply] = await writing.read(operations.getAclRaw, [absolutePath(root, path)])
+    if (reply === undefined || reply instanceof ZooKeeperError) return reply?.code !== 'NONODE'
+    return acls.hidesPartOf(reply.aclBytes)
   }
 
   /** A multi that must fail at its last operation, if it does not fail before: nothing of it is ever carried out. */

@@ -15,6 +15,7 @@ import {
 import type { Emit } from '../tree/events.ts'
 import { type AuthInfo, operations, type Stat, ZooKeeperError } from '../zookeeper/index.ts'
 import { AclCache } from './acl-cache.ts'
+import { takesAcl } from './acl-probe.ts'
 import { EnsembleHolder } from './ensemble-holder.ts'
 import { EnsembleIdentities } from './ensemble-identities.ts'
 import { EnsembleKinds } from './ensemble-kinds.ts'
@@ -168,6 +169,10 @@ export class Ensemble implements TreeTarget {
 
   async settle(): Promise<void> {
     await this.#writing.sync()
+  }
+
+  takesAcl(acl: AclList): Promise<boolean> {
+    return takesAcl(acl, this.#writing, this.#failures)
   }
 
   get settled(): TreeReader {

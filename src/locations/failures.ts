@@ -3,6 +3,8 @@ import { type Side, ZnodeError } from '../tree/contracts.ts'
 import { LocationProblem } from '../tree/errors.ts'
 import { ServerError, type ZooKeeperError } from '../zookeeper/index.ts'
 
+const UNKNOWN_IDENTITY = '; the servers do not know a scheme or an id in it, and --acl-map can map identities'
+
 export class Failures {
   readonly #side: Side
   readonly #name: string
@@ -17,6 +19,7 @@ export class Failures {
 
   ofZnode(error: ZooKeeperError): ZnodeError {
     if (error.code === 'NOAUTH') return new ZnodeError('NOAUTH', `${error.message}${this.hint()}`)
+    if (error.code === 'INVALIDACL') return new ZnodeError(error.code, `${error.message}${UNKNOWN_IDENTITY}`)
     return new ZnodeError(error.code, error.message)
   }
 

@@ -57,11 +57,6 @@ class NativeSource implements TreeSource, TreeReader {
   readonly side: Side
   readonly name: string
   readonly rootPath: string
-  /** A copy's business; a verification asks for none. */
-  readonly quotas = {
-    list: async () => [{ path: '', error: noQuotas }],
-    read: async () => noQuotas,
-  }
   readonly #process: NativeProcess
   readonly #failures: Failures
   /** Of what was read; the package does not tell a reply's. */
@@ -205,8 +200,6 @@ const garbled = new ZnodeError(
   'GARBLED',
   'its ACL has an id that is not UTF-8, which the zookeeper package cannot give as it is; verify without --client native compares it',
 )
-
-const noQuotas = new ZnodeError('UNSUPPORTED', 'quotas are not read through the zookeeper package')
 
 const deadly = new ZnodeError(
   'CLIENTENDED',

@@ -3,6 +3,7 @@
  * sides are still equal now.
  */
 import type { JournalReader, RunInfo } from '../journal/index.ts'
+import { restoreAclMap } from '../tree/acl-map.ts'
 import type { RootIdentity, TreeSource } from '../tree/contracts.ts'
 import { Interrupted, LocationProblem, SafetyRefusal } from '../tree/errors.ts'
 import { type JobContext, type JobEvent, newCounts } from '../tree/events.ts'
@@ -80,6 +81,7 @@ export async function requireIdentical(
     {
       ...options,
       acl: true,
+      aclMap: restoreAclMap(run.options.aclMap),
       filter: new Filter(),
       combined: false,
       counters: {

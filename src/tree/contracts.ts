@@ -124,6 +124,8 @@ export interface TemporaryIdentities {
   assume(identity: TemporaryIdentity): Promise<void>
   /** The entry that grants an identity everything. */
   entryOf(identity: TemporaryIdentity): AclEntry
+  /** Whether this znode's ACL has an entry of an identity that was assumed; true also where it cannot be known. */
+  carriesEntry(path: string): Promise<boolean>
   /** Whether children could be made under `path`, which does not exist yet, with this ACL. Makes nothing. */
   probe(path: string, acl: AclList): Promise<IdentityProbe>
 }
@@ -174,6 +176,8 @@ export interface TreeTarget extends TreeSource {
    * and replaced, and synced. Reads through `settled` afterwards see every write that took place.
    */
   settle(): Promise<void>
+  /** Whether the servers would take this ACL: they refuse schemes and ids that they do not know. Makes nothing. */
+  takesAcl(acl: AclList): Promise<boolean>
   /** A reader through the writing session. */
   readonly settled: TreeReader
   /** The zxid of the last acknowledged write of this run; 0n before the first. */

@@ -1,4 +1,5 @@
 /** The job `verify`: compares two subtrees and changes nothing. */
+import { type AclMap, withAclMap } from '../tree/acl-map.ts'
 import type { TreeSource } from '../tree/contracts.ts'
 import { type CounterOptions, counterRules } from '../tree/counter-rules.ts'
 import { UsageProblem } from '../tree/errors.ts'
@@ -12,6 +13,8 @@ import { report, Tally } from './tally.ts'
 
 export interface VerifyOptions {
   acl: boolean
+  /** Identities that are others on the target. */
+  aclMap: AclMap | null
   filter: Filter
   /** How often what differed is read again. */
   rounds: number
@@ -27,12 +30,13 @@ export interface VerifyOptions {
 
 /** @throws UsageProblem when the source root does not exist; LocationProblem when a side gives up. */
 export async function verify(
-  source: TreeSource,
+  unmapped: TreeSource,
   target: TreeSource,
   options: VerifyOptions,
   context: JobContext,
 ): Promise<JobResult> {
   const { emit, signal } = context
+  const source = withAclMap(unmapped, options.aclMap)
   if ((await source.identity()) === null)
     throw new UsageProblem(`The source root ${source.name} does not exist.`)
   emit({ type: 'phase', phase: 'verify' })

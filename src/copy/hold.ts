@@ -24,6 +24,8 @@ import { pause } from '../tree/windows.ts'
 import { type Original, Originals } from './originals.ts'
 
 const ROUND_MS = 1_000
+/** With very many ephemerals a round takes longer: looking at them is a small part of the time all the same. */
+const ROUND_SHARE = 1 / 4
 
 /** A version that nothing has: what was sent last may or may not have arrived. */
 const UNSURE = -2
@@ -85,6 +87,8 @@ class Holding {
   readonly #context: JobContext
   readonly #failedBefore: number
   readonly #held = new Map<string, Held>()
+  /** Paths that the tool may not look at: whether something is there shows only when it is made. */
+  readonly #hidden = new Set<string>()
   #problems = new Map<string, Problem>()
   readonly #totals = { made: 0, updated: 0, dropped: 0, renewed: 0 }
   #looked = false
@@ -110,8 +114,11 @@ class Holding {
       })
       looking.catch(() => {})
       await Promise.race([looking, round])
+      const begun = performance.now()
       if (this.#looked && !signal.aborted) await this.#bring()
+      const spent = performance.now() - begun
       await round
+      await pause(spent / ROUND_SHARE - ROUND_MS, signal)
     }
   }
 
@@ -121,7 +128,7 @@ class Holding {
     const what = held === 1 ? 'the ephemeral that was held was' : `the ${held} ephemerals that were held were`
     return this.released
       ? `${what} released from the target`
-      : 'the target has not confirmed the end of the session that held them: what is left of it goes when that times out'
+      : 'the target has not confirmed the end of the session that held them, so they go when it times out'
   }
 
   get #heldNow(): number {
@@ -134,7 +141,7 @@ class Holding {
     await this.#originals.look()
     this.#looked = true
     // Shows that a wait is over.
-    this.#context.counts.phaseDone += this.#originals.wanted.size
+    this.#context.counts.phaseDone += Math.max(1, this.#originals.wanted.size)
   }
 
   /** One round: what stands on the target becomes what the source has. */
@@ -144,6 +151,7 @@ class Holding {
     const paths = [...new Set([...this.#originals.wanted.keys(), ...this.#held.keys()])]
     if (paths.length > 0) {
       const occupants = await this.#holder.look(paths)
+      this.#hidden.clear()
       this.#seeExpiry()
       const changes: HoldChange[] = []
       for (const [at, path] of paths.entries()) {
@@ -171,11 +179,11 @@ class Holding {
     const original = this.#originals.wanted.get(path)
     const held = this.#held.get(path)
     // From 3.8.4 on a znode that its own maker may not read does not even show its Stat.
-    const hidden = occupant instanceof ZnodeError && held !== undefined
+    const hidden = occupant instanceof ZnodeError && held?.sure === true
     const ours = hidden || (!(occupant instanceof ZnodeError) && occupant.is === 'ours')
     if (!ours) return this.#place(path, occupant, original, problems)
     const version = hidden ? known(held.version) : (occupant as { version: number }).version
-    if (held !== undefined && !held.sure && !hidden) {
+    if (held !== undefined && !held.sure) {
       held.sure = true
       this.#totals.made++
     }
@@ -202,6 +210,7 @@ class Holding {
       problems.set(path, { side: 'target', error })
       return null
     }
+    if (occupant instanceof ZnodeError) this.#hidden.add(path)
     return { kind: 'make', path, data: original.data, acl: original.acl }
   }
 
@@ -251,6 +260,8 @@ class Holding {
   #refused(change: HoldChange, error: ZnodeError, problems: Map<string, Problem>): void {
     const { path, kind } = change
     if (kind === 'make') this.#held.delete(path)
+    if (error.code === 'NODEEXISTS' && this.#hidden.has(path))
+      problems.set(path, { side: 'target', error: HIDDEN })
     // Someone was faster: the next round sees what stands there.
     if (error.code === 'NODEEXISTS' || error.code === 'BADVERSION') return
     if (error.gone) {
@@ -292,7 +303,12 @@ class Holding {
 
 const NO_PARENT = new ZnodeError(
   'NONODE',
-  'its directory is not on the target: copy again, and it is made and held',
+  'its directory is not on the target; stop this and copy again, with --overwrite-newer, to have it there',
+)
+
+const HIDDEN = new ZnodeError(
+  'NODEEXISTS',
+  'a znode that the tool may not look at is in its place on the target, and is left there',
 )
 
 function known(version: number): number {

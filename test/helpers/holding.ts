@@ -22,7 +22,13 @@ export class HoldingCopy {
   #child: ChildProcess | null = null
   #text = ''
 
-  constructor(from: Place, to: Place, flags: readonly string[] = [], journal = freshJournal()) {
+  constructor(
+    from: Place,
+    to: Place,
+    flags: readonly string[] = [],
+    journal = freshJournal(),
+    env: Record<string, string> = {},
+  ) {
     this.journal = journal
     this.ended = cli(
       [
@@ -31,6 +37,7 @@ export class HoldingCopy {
         ...['--journal', journal, ...flags, from.location, to.location],
       ],
       {
+        env,
         onStart: (child) => {
           this.#child = child
           child.stdout?.on('data', (text: string) => {

@@ -208,6 +208,35 @@ test('ACLs are kept, also those that do not let the tool write, and follow the s
   await copy.stop()
 })
 
+test('those that their own maker may not look at are held, changed and dropped; a stranger’s is left', async () => {
+  const [from, to] = [await place('3.9.5', 'hidden'), await place('3.9.5', 'hidden')]
+  const auth = [{ scheme: 'digest', auth: Buffer.from('bob:builder') }]
+  const bob = createHash('sha1').update('bob:builder').digest('base64')
+  const acl = [parseAcl(`31:digest:bob:${bob}`)]
+  for (const where of [from, to]) await plant(where, { '': null, product: '' })
+  const proxies = await connected(from.address, { auth })
+  const onTarget = await connected(to.address, { auth })
+  await proxies.create(from.at('product/one'), Buffer.from('1'), { ...ephemeral, acl })
+  const env = { ZKFERRY_SOURCE_AUTH: 'digest bob:builder' }
+  const copy = new HoldingCopy(from, to, ['--merge'], freshJournal(), env)
+  await copy.says({ held: 1, failed: 0 })
+  await onTarget.create(to.at('product/two'), Buffer.from('a stranger’s'), { ...ephemeral, acl })
+  await proxies.create(from.at('product/two'), Buffer.from('2'), { ...ephemeral, acl })
+  await copy.says({ held: 1, failed: 1 })
+  expect(copy.of('failed')).toMatchObject([{ path: 'product/two', side: 'target', code: 'NODEEXISTS' }])
+  await proxies.setData(from.at('product/one'), Buffer.from('uno'))
+  await copy.says({ held: 1, updated: 1 })
+  expect((await onTarget.getData(to.at('product/one'))).data?.toString()).toBe('uno')
+  expect((await onTarget.getData(to.at('product/two'))).data?.toString()).toBe('a stranger’s')
+  await endSession(to, (await onTarget.exists(to.at('product/one')))?.ephemeralOwner ?? 0n)
+  await copy.says({ held: 1, renewed: 1 })
+  await proxies.delete(from.at('product/one'))
+  await copy.says({ held: 0, dropped: 1 })
+  expect(await onTarget.exists(to.at('product/one'))).toBeNull()
+  await copy.stop()
+  expect((await onTarget.getData(to.at('product/two'))).data?.toString()).toBe('a stranger’s')
+})
+
 test('one whose ACL is shown masked is named, and not held with another ACL', async () => {
   const [from, to] = [await place('3.9.5', 'masked'), await place('3.9.5', 'masked')]
   await plant(from, { '': null, product: '' })
@@ -236,6 +265,25 @@ test('one whose directory was made after the copy is named, and held once it is 
   await to.client.create(to.at('later'), null)
   await copy.says({ held: 2, failed: 0 })
   await copy.stop()
+})
+
+test('the same command holds again when nothing has changed, and asks before it overwrites when something has', async () => {
+  const { from, to } = await pair()
+  const proxies = await jodis(from, 2)
+  const first = new HoldingCopy(from, to)
+  await first.says({ held: 2 })
+  await first.stop()
+  const again = new HoldingCopy(from, to, [], first.journal)
+  await again.says({ held: 2, failed: 0 })
+  await again.stop()
+  await proxies.create(from.at('later'), null)
+  await proxies.create(from.at('later/one'), null, ephemeral)
+  const refused = await new HoldingCopy(from, to, [], first.journal).ended
+  expect(refused.code, refused.stderr).toBe(7)
+  expect(await to.client.exists(to.at('later'))).toBeNull()
+  const last = new HoldingCopy(from, to, ['--overwrite-newer'], first.journal)
+  await last.says({ held: 3, failed: 0 })
+  await last.stop()
 })
 
 test('filters hold for ephemerals, too', async () => {
@@ -317,6 +365,23 @@ test('SIGINT while the source does not answer releases them at once', async () =
   expect(code, stderr).toBe(130)
   expect(await held(to)).toEqual({})
   expect(summary().message).toMatch(/the copy itself was done, and the 2 ephemerals .* were released/)
+})
+
+test('SIGTERM while the target does not answer says that they go by themselves', async () => {
+  const from = await place('3.4.14', 'away')
+  const { server, where: to } = await ownServer('3.9.5')
+  await jodis(from, 2)
+  const copy = new HoldingCopy(from, to)
+  await copy.says({ held: 2 })
+  await server.kill()
+  await eventually(() => expect(copy.of('waiting')).toMatchObject([{ side: 'target' }]))
+  const { code, stderr, summary } = await copy.stop()
+  expect(code, stderr).toBe(143)
+  expect(summary().message).toBe(
+    'Interrupted while holding ephemerals: the copy itself was done, and the target has not confirmed the end of the session that held them, so they go when it times out.',
+  )
+  await server.start()
+  await eventually(async () => expect(await held(to)).toEqual({}))
 })
 
 test('a copy that is not done holds nothing', async () => {

@@ -51,3 +51,23 @@ test('on a terminal: in place, with what it waits for, and gone while a question
   vi.advanceTimersByTime(2_000)
   expect(frames.slice(3)).toEqual(['(clear)', '(done)'])
 })
+
+test('what is held: in place on a terminal, and no line again and again without one', () => {
+  const { progress } = model()
+  const frames: string[] = []
+  const live = Object.assign((text: string) => void frames.push(text), { clear() {}, done() {} })
+  const stderr = new Lines()
+  const displays = [terminalDisplay(progress, live, false), linesDisplay(progress, stderr)]
+  progress.see({ type: 'phase', phase: 'hold' })
+  vi.advanceTimersByTime(200)
+  const counts = { made: 5, updated: 0, dropped: 2, renewed: 1 }
+  progress.see({ type: 'holding', held: 3, failed: 1, ...counts })
+  vi.advanceTimersByTime(200)
+  expect(frames).toEqual([
+    'holding ephemerals: 0 znodes, 0 B, 0/s',
+    'holding 3 ephemerals, 1 cannot be held, 5 made, 2 dropped, 1 session renewed; Ctrl-C or SIGTERM releases them',
+  ])
+  vi.advanceTimersByTime(60_000)
+  expect(stderr.lines).toEqual([])
+  for (const display of displays) display.stop()
+})

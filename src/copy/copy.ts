@@ -346,7 +346,7 @@ class Copy {
           )
         }
       }
-      await this.#copyQuotas(null, beginning)
+      if (!(await this.#copyQuotas(null, beginning))) return this.#interrupted(0)
       this.#explainKinds()
       const left = counts.failed + beginning.reserved + this.#kinds.refused
       if (left > 0)
@@ -365,12 +365,13 @@ class Copy {
   }
 
   /** After everything else: a limit must not stand in the way of the copy. */
-  async #copyQuotas(run: Run | null, beginning: Beginning): Promise<void> {
-    const { source, target, options } = this.#job
-    if (!options.quota) return
-    const before = beginning.previous ?? (beginning.resumed ? run?.info : null)
+  async #copyQuotas(run: Run | null, beginning: Beginning): Promise<boolean> {
+    const { source, target, options, record } = this.#job
+    if (!options.quota) return true
+    const earlier = run === null ? record?.latestFinished() : beginning.previous
+    const before = earlier ?? (beginning.resumed ? run?.info : null)
     const rules = { options, filter: beginning.filter, lastWrite: before?.lastWrite ?? null }
-    await new Quotas(source, target, run, rules, this.#context).copy()
+    return new Quotas(source, target, run, rules, this.#context).copy()
   }
 
   #explainKinds(): void {
@@ -384,7 +385,7 @@ class Copy {
   }
 
   async #unproven(run: Run, beginning: Beginning, hand: CopyHand): Promise<JobResult> {
-    await this.#copyQuotas(run, beginning)
+    if (!(await this.#copyQuotas(run, beginning))) return this.#interrupted(hand.moved)
     this.#explainKinds()
     const quiet = await this.#stillQuiet()
     const digest = beginning.resumed || this.#context.counts.failed > 0 ? null : hand.sum.hex()
@@ -405,7 +406,7 @@ class Copy {
 
   async #conclude(run: Run, beginning: Beginning, tally: Tally, unequal: number): Promise<JobResult> {
     const { counts } = this.#context
-    await this.#copyQuotas(run, beginning)
+    if (!(await this.#copyQuotas(run, beginning))) return this.#interrupted(tally.moved)
     this.#explainKinds()
     const quiet = await this.#stillQuiet()
     for (const { path, what } of tally.differences) {

@@ -39,7 +39,8 @@ export class Quotas {
     this.#context = context
   }
 
-  async copy(): Promise<void> {
+  /** False when the signal came before all of them were looked at. */
+  async copy(): Promise<boolean> {
     let set = 0
     const { quotas } = this.#source
     if (quotas === undefined)
@@ -48,7 +49,7 @@ export class Quotas {
       )
     const found = (await quotas.list()).sort((a, b) => byPath(a.path, b.path))
     for (const one of found) {
-      if (this.#context.signal.aborted) return
+      if (this.#context.signal.aborted) return false
       if (!this.#rules.filter.holds(one.path)) continue
       if ('error' in one) this.#fail(one.path, 'source', one.error)
       else if (await this.#one(one)) set++
@@ -57,6 +58,7 @@ export class Quotas {
       this.#note(
         `${plural(set, 'quota was', 'quotas were')} set on the target; the servers there have counted what they apply to.`,
       )
+    return true
   }
 
   /** True when it was set. */

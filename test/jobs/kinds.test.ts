@@ -4,7 +4,7 @@ import { CreateFlag, OPEN_ACL } from '../../src/zookeeper/index.ts'
 import { connect, Place, place, plant } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
 import { zkferry } from '../helpers/zkferry.ts'
-import { type Server, startServer } from '../servers/index.ts'
+import { type Ensemble, type Server, startEnsemble, startServer } from '../servers/index.ts'
 import { freshRoot } from '../servers/shared.ts'
 
 async function on(server: Server, name: string): Promise<Place> {
@@ -49,7 +49,17 @@ async function source(): Promise<Place> {
   return from
 }
 
-const KINDS = ['--container', 'locks/*', '--ttl', 'sessions/s1=2s', '--ttl', 'sessions/*=100d']
+/** Rounds cannot change what is tested here. */
+const KINDS = [
+  '--rounds',
+  '0',
+  '--container',
+  'locks/*',
+  '--ttl',
+  'sessions/s1=2s',
+  '--ttl',
+  'sessions/*=100d',
+]
 
 describe('where the target makes them', () => {
   let server: Server
@@ -179,7 +189,7 @@ describe.each([
     const way = await on(server, 'way')
     const leading = await zkferry([
       'copy',
-      ...['--include', 'sessions/s2/below', '--ttl', 'sessions/*=1h'],
+      ...['--include', 'sessions/s2/below', '--ttl', 'sessions/*=1h', '--rounds', '0'],
       from.location,
       way.location,
     ])
@@ -209,4 +219,44 @@ test.each([
   const { code, stderr } = await zkferry(['copy', '--ttl', value, 'a:1/x', 'b:1/x'])
   expect(code).toBe(2)
   expect(stderr).toContain(why)
+})
+
+describe.each(['3.4.6', '3.4.14', '3.5.10'])('an ensemble of %s', (version) => {
+  let ensemble: Ensemble
+  beforeAll(async () => {
+    ensemble = await startEnsemble({ version, jvm: ['-Dzookeeper.extendedTypesEnabled=false'] })
+  })
+  afterAll(() => ensemble.stop())
+
+  test('is asked through each member: nobody else loses a connection, and nobody elects a leader', async () => {
+    const epoch = async () => {
+      const answers = await Promise.all(ensemble.members.map((member) => member.fourLetter('srvr')))
+      return answers.map((answer) => BigInt(/^Zxid: (\S+)/m.exec(answer)?.[1] ?? '-1') >> 32n)
+    }
+    const others = await Promise.all(ensemble.members.map(({ connectString }) => connect(connectString)))
+    await others[0]?.create('/bystander', null)
+    const before = await epoch()
+    const leader = await ensemble.leader()
+    const from = await source()
+    let asking = true
+    const writing = others.map(async (client) => {
+      for (let count = 0; ; count++) {
+        await client.setData('/bystander', Buffer.from(String(count)))
+        if (!asking && count > 10) return
+      }
+    })
+    for (const [at, member] of ensemble.members.entries()) {
+      const to = new Place(others[at] as Place['client'], member.connectString, freshRoot('asked'))
+      const copy = ['copy', ...KINDS, from.location, to.location]
+      const { code, skipped, stderr } = await zkferry(copy)
+      expect(code, stderr).toBe(3)
+      expect(skipped()).toContain('sessions/s1: ttl-unsupported')
+      if (version.startsWith('3.4')) expect(skipped()).toContain('locks/a: container-unsupported')
+    }
+    asking = false
+    await Promise.all(writing)
+    expect(others.map((client) => client.reconnects)).toEqual([0, 0, 0])
+    expect(await epoch()).toEqual(before)
+    expect((await ensemble.leader()).port).toBe(leader.port)
+  })
 })

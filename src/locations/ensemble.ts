@@ -122,6 +122,10 @@ export class Ensemble implements TreeTarget {
     return [...this.#readers, this.#writing].reduce((sum, session) => sum + session.reconnects, 0)
   }
 
+  get sessionsOpened(): number {
+    return [...this.#readers, this.#writing].reduce((sum, session) => sum + session.opened, 0)
+  }
+
   get lastWrite(): bigint {
     const { lastWrite } = this.quotas
     if (lastWrite > this.#writer.lastWrite) return lastWrite

@@ -78,6 +78,8 @@ class NativeSource implements TreeSource, TreeReader {
     })
   }
 
+  readonly sessionsOpened = 1
+
   get reconnects(): number {
     return this.#process.reconnects
   }

@@ -25,6 +25,8 @@ export class SessionKeeper {
   #client: Promise<ZooKeeperClient> | null = null
   #open: ZooKeeperClient | null = null
   #synced = -1
+  /** Each is a transaction of its own. */
+  opened = 0
   #reconnectsBefore = 0
   #newest = 0n
 
@@ -137,6 +139,7 @@ export class SessionKeeper {
     try {
       const client = await ZooKeeperClient.connect({ ...this.#options, lastZxidSeen: this.#newest })
       this.#open = client
+      this.opened++
       this.#synced = -1
       return client
     } catch (error) {

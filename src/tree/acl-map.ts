@@ -73,6 +73,10 @@ class MappedSource implements TreeSource {
     return this.#source.rootPath
   }
 
+  get sessionsOpened(): number {
+    return this.#source.sessionsOpened
+  }
+
   get reconnects(): number {
     return this.#source.reconnects
   }

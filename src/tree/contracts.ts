@@ -83,6 +83,8 @@ export interface TreeSource {
   readonly quotas?: QuotaReader
   /** How often a connection was lost and found again. */
   readonly reconnects: number
+  /** Sessions that this location has opened: each is a transaction, and moves the place's position by one. */
+  readonly sessionsOpened: number
   close(): Promise<void>
 }
 

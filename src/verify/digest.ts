@@ -7,11 +7,12 @@ import type { Directory } from '../tree/directory.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
-import { type MarchHand, type MarchPair, march } from '../tree/march.ts'
+import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { byPath } from '../tree/path.ts'
 import { plural } from '../tree/plural.ts'
 import { newestZxid } from '../tree/znode.ts'
+import { standing, stoodStill } from './stillness.ts'
 import { verifyMarch } from './verify.ts'
 
 export interface DigestOptions {
@@ -33,13 +34,13 @@ export async function digest(
   if ((await location.identity()) === null)
     throw new UsageProblem(`The root ${location.name} does not exist.`)
   emit({ type: 'phase', phase: 'digest' })
-  const since = await location.position()
-  const hand = new DigestHand(options.depth, since, context)
+  const before = await standing(location)
+  const hand = new DigestHand(options.depth, before.since, context)
   const whole = await march(location, location, hand, verifyMarch(options, signal), {
     from: 'root',
     target: false,
   })
-  const still = (await location.position()) === since
+  const still = await stoodStill(location, before)
   const result = {
     counts,
     digest: { source: null, target: null },
@@ -104,6 +105,10 @@ class DigestHand implements MarchHand {
       } else if (source.acl?.masked) this.#fail(pair.path, maskedAcl)
       else this.#add(pair)
     }
+  }
+
+  settled(advances: Advance[]): void {
+    this.#context.counts.directories += advances.filter((advance) => advance.done).length
   }
 
   unlisted(directory: Directory, _side: Side, error: ZnodeError): void {

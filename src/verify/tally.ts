@@ -99,7 +99,8 @@ export class Tally implements MarchHand {
   }
 
   settled(advances: Advance[]): void {
-    this.#context.counts.directories += advances.filter((advance) => advance.done).length
+    if (this.#options.countRead)
+      this.#context.counts.directories += advances.filter((advance) => advance.done).length
     this.onSettled?.(advances)
   }
 

@@ -9,6 +9,7 @@ import { type MarchOptions, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { Pace, pause } from '../tree/windows.ts'
 import { lookAgain } from './look-again.ts'
+import { standing, stoodStill } from './stillness.ts'
 import { report, Tally } from './tally.ts'
 
 export interface VerifyOptions {
@@ -40,12 +41,12 @@ export async function verify(
   if ((await source.identity()) === null)
     throw new UsageProblem(`The source root ${source.name} does not exist.`)
   emit({ type: 'phase', phase: 'verify' })
-  const start = await source.position()
+  const start = await standing(source)
   const targetRoot = await target.identity()
   await target.position()
   const tally = new Tally(
     {
-      since: start,
+      since: start.since,
       allowExtras: false,
       allowChanged: false,
       skipRoot: false,
@@ -69,9 +70,8 @@ export async function verify(
     await lookAgain(source, target, tally, marchOptions)
   }
   for (const difference of tally.differences) report(difference, options.combined, context)
-  const end = await source.position()
   if (tally.ahead > 0) emit({ type: 'note', message: aheadNote(tally.ahead) })
-  return conclude(tally, consistencyOf(tally, first, start === end), context)
+  return conclude(tally, consistencyOf(tally, first, await stoodStill(source, start)), context)
 }
 
 export function verifyMarch(

@@ -20,7 +20,7 @@ import type { CounterGoal, Counters } from './counters.ts'
 import { type Decision, type DecisionRules, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
-import { isUnsupported, type Kinds, type Unsupported } from './kinds.ts'
+import { isUnsupported, type Kinds, loseUnmakable, type Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { Recorder } from './recorder.ts'
 import { isPassing, type Repaired, type Repairer } from './repair.ts'
@@ -208,7 +208,8 @@ export class CopyHand implements MarchHand {
     }
     const decision = decide(pair, this.#decisions)
     if (decision.do === 'create') {
-      this.#loseUnmakable(pair.directory)
+      const above = loseUnmakable(pair.directory, this.#kinds)
+      if (above !== null) this.#skipKind(above.path, above.reason)
       if (pair.directory?.unreachable) return failure('target', 'PARENT', 'its parent could not be made')
     }
     if (decision.do === 'skip-ephemeral' && this.#options.ephemeral === 'fail') {
@@ -248,18 +249,6 @@ export class CopyHand implements MarchHand {
     this.#context.counts.skipped++
     this.#context.emit({ type: 'skipped', path, reason })
     this.#recorder.skipped(path, reason)
-  }
-
-  /** Directories that would be made only to lead here, and cannot be as what they are. */
-  #loseUnmakable(directory: Directory | null): void {
-    for (let above = directory; above !== null && above.unmade !== null; above = above.parent) {
-      const mode = this.#kinds.modeFor(above.path)
-      if (!isUnsupported(mode)) continue
-      above.unmade = null
-      above.lost = true
-      this.#skipKind(above.path, mode)
-      return
-    }
   }
 
   /** False for a mere way to what the filter lets in, and for the target's own `/`. */

@@ -4,6 +4,7 @@
  */
 import type { KindSupport, TreeTarget } from '../tree/contracts.ts'
 import { type CreateMode, type KindOptions, modesOf } from '../tree/create-mode.ts'
+import type { Directory } from '../tree/directory.ts'
 import type { MarchPair } from '../tree/march.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
 
@@ -72,6 +73,24 @@ export function isUnsupported(mode: CreateMode | Unsupported): mode is Unsupport
 function kindOf(mode: CreateMode): 'container' | 'ttl' | null {
   if (mode === 'persistent') return null
   return mode === 'container' ? 'container' : 'ttl'
+}
+
+/**
+ * Directories that would be made only to lead here: the first whose kind the target does not make is lost, and with it
+ * everything below. Returns it; `null` when there is none.
+ */
+export function loseUnmakable(
+  directory: Directory | null,
+  modes: Modes,
+): { path: string; reason: Unsupported } | null {
+  for (let above = directory; above !== null && above.unmade !== null; above = above.parent) {
+    const mode = modes.modeFor(above.path)
+    if (!isUnsupported(mode)) continue
+    above.unmade = null
+    above.lost = true
+    return { path: above.path, reason: mode }
+  }
+  return null
 }
 
 /** Directories above that are made only because of this znode. */

@@ -10,7 +10,7 @@ import { nextSequence } from '../tree/znode.ts'
 import { type Decision, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
 import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
-import type { Kinds } from './kinds.ts'
+import { type Kinds, loseUnmakable, type Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { RefusedAcls } from './refused-acls.ts'
 
@@ -80,13 +80,20 @@ export class PlanHand implements MarchHand {
     const { path } = pair
     if (!this.#isOurs(pair)) return
     if (pair.source !== null && pair.directory?.unreachable) {
-      return this.#fail(path, 'target', 'PARENT', 'its parent could not be made')
+      return this.#failPair(pair, 'target', 'PARENT', 'its parent could not be made')
     }
     const decision = decide(pair, {
       keepExisting: this.#options.keepExisting,
       aclFor: (one) => this.#refused?.of(one) ?? one.source?.acl ?? OPEN_ACL,
       modes: this.#kinds,
     })
+    if (decision.do === 'create') {
+      const above = loseUnmakable(pair.directory, this.#kinds)
+      if (above !== null) this.#skipKind(above.path, above.reason)
+      if (pair.directory?.unreachable) {
+        return this.#failPair(pair, 'target', 'PARENT', 'its parent could not be made')
+      }
+    }
     this.#planCounters(pair, decision)
     switch (decision.do) {
       case 'nothing':
@@ -104,7 +111,7 @@ export class PlanHand implements MarchHand {
         return emit({ type: 'plan', path, action: 'update', bytes })
       case 'skip-ephemeral':
         if (this.#options.ephemeral === 'fail')
-          return this.#fail(path, 'source', 'EPHEMERAL', EPHEMERAL_FAILS)
+          return this.#failPair(pair, 'source', 'EPHEMERAL', EPHEMERAL_FAILS)
         counts.skipped++
         emit({ type: 'skipped', path, reason: 'ephemeral' })
         if (!decision.stale) {
@@ -115,24 +122,23 @@ export class PlanHand implements MarchHand {
         else this.#extras.add(pair)
         return
       case 'unsupported':
-        counts.skipped++
-        this.#kinds.refused++
         if (pair.below !== null) pair.below.lost = true
-        return emit({ type: 'skipped', path, reason: decision.reason })
+        if (pair.part !== null) pair.part.incomplete = true
+        return this.#skipKind(path, decision.reason)
       case 'extra':
         if (this.#extras === null) this.extrasLeft++
         else this.#extras.add(pair)
         return
       case 'occupied':
-        return this.#fail(
-          path,
+        return this.#failPair(
+          pair,
           'target',
           'EPHEMERAL',
           'someone’s ephemeral znode is in its place on the target',
         )
       case 'fail':
         if (pair.below !== null && pair.target === null) pair.below.lost = true
-        return this.#fail(path, decision.side, decision.error.code, decision.error.message)
+        return this.#failPair(pair, decision.side, decision.error.code, decision.error.message)
     }
   }
 
@@ -161,6 +167,18 @@ export class PlanHand implements MarchHand {
     if (steps <= 0) return
     this.#context.counts.steps += steps
     this.#context.emit({ type: 'plan', path, action: 'advance', bytes: 0, steps })
+  }
+
+  #skipKind(path: string, reason: Unsupported): void {
+    this.#context.counts.skipped++
+    this.#kinds.refused++
+    this.#context.emit({ type: 'skipped', path, reason })
+  }
+
+  /** Its directory will not be complete, so its counters are not brought up either. */
+  #failPair(pair: MarchPair, side: Side, code: string, message: string): void {
+    if (pair.part !== null) pair.part.incomplete = true
+    this.#fail(pair.path, side, code, message)
   }
 
   #fail(path: string, side: Side, code: string, message: string): void {

@@ -13,6 +13,7 @@ export interface Summary {
   znodes: Record<'read' | 'created' | 'updated' | 'unchanged' | 'deleted' | 'skipped' | 'failed', number>
   bytes: { read: number; written: number }
   directories: number
+  steps: number
   digest: { source: string | null; target: string | null }
   differences: number
   sourceMoved: number

@@ -185,14 +185,13 @@ describe.each([
     expect(there).not.toContain('sessions/s1')
     expect(planned.code).toBe(3)
     expect(planned.skipped()).toEqual(skipped())
+    expect([planned.summary.znodes, planned.summary.steps]).toEqual([summary.znodes, summary.steps])
     // Ways to what is included are no exception.
     const way = await on(server, 'way')
-    const leading = await zkferry([
-      'copy',
-      ...['--include', 'sessions/s2/below', '--ttl', 'sessions/*=1h', '--rounds', '0'],
-      from.location,
-      way.location,
-    ])
+    const included = ['--include', 'sessions/s2/below', '--ttl', 'sessions/*=1h', '--rounds', '0']
+    const leadingPlan = await zkferry(['copy', '--dry-run', ...included, from.location, way.location])
+    const leading = await zkferry(['copy', ...included, from.location, way.location])
+    expect([leadingPlan.code, leadingPlan.skipped()]).toEqual([3, leading.skipped()])
     expect(leading.code).toBe(3)
     expect(leading.skipped()).toEqual(['sessions/s2: ttl-unsupported'])
     expect(await way.client.exists(way.at('sessions/s2'))).toBeNull()

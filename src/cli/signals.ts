@@ -1,4 +1,5 @@
 /** SIGINT, SIGTERM and SIGHUP: the first asks the job to come to its end, the second ends the process. */
+import { setMaxListeners } from 'node:events'
 import { ExitCode } from './exit-codes.ts'
 
 export interface Signals {
@@ -14,6 +15,8 @@ const NAMES = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 export function listenForSignals(exitNow: (code: number) => void): Signals {
   const controller = new AbortController()
+  // Every pause of every group in flight listens.
+  setMaxListeners(0, controller.signal)
   const listeners: ((name: string) => void)[] = []
   let received: Signals['received'] = null
   const hear = (name: NodeJS.Signals) => {

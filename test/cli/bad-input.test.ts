@@ -26,7 +26,7 @@ const cases: [string[], number, string | RegExp][] = [
   // The command line itself
   [['cpoy', A, B], 2, "unknown command 'cpoy' (Did you mean copy?)"],
   [['copy', '--dry-rn', A, B], 2, "unknown option '--dry-rn' (Did you mean --dry-run?)"],
-  [['copy', '--quota', A, B], 2, "unknown option '--quota'"],
+  [['copy', '--qota', A, B], 2, "unknown option '--qota'"],
   [['copy', A], 2, "missing required argument 'target'"],
   [['copy', A, B, 'c:1/c'], 2, '"c:1/c" is one argument too many'],
   [['verify', A], 2, 'needs a source and a target'],

@@ -11,7 +11,7 @@ test.each([
   const { from, to } = await pair('moved')
   await plantMany(from, 30, 50)
   const args = ['copy', ...options, '--settle', '0s', '--journal', freshJournal(), from.location, to.location]
-  const stopped = await zkferryUntil([...args, '--rate', '400'], SOME_DONE, 'SIGKILL')
+  const stopped = await zkferryUntil([...args, '--concurrency', '1', '--rate', '400'], SOME_DONE, 'SIGKILL')
   expect(stopped.code).toBeNull()
   // The first directory was done: a resumed run does not read it again by itself.
   expect((await to.client.exists(to.at('d00000')))?.numChildren).toBe(50)

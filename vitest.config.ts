@@ -13,6 +13,7 @@ export default defineConfig(({ mode }) => {
       // and the servers need their share of them.
       pool: 'forks',
       maxWorkers: 2,
+      maxConcurrency: 2,
       testTimeout: long ? 3_600_000 : 60_000,
       hookTimeout: long ? 600_000 : 120_000,
     },

@@ -12,6 +12,8 @@ export interface ConnectFlags {
   timeout: number
   retryFor: number
   sessions: number
+  gentle?: boolean
+  avoidLeader?: boolean
 }
 
 export interface PaceFlags {
@@ -30,6 +32,8 @@ export function addConnectOptions(command: Command): Command {
   return command
     .addOption(durationOption('--timeout', 'session timeout to ask for', '30s', 'positive'))
     .addOption(durationOption('--retry-for', waiting, '15m'))
+    .option('--gentle', 'ask less at once, and less still when the servers take longer to answer')
+    .option('--avoid-leader', 'open sessions on followers and observers, where there are any')
 }
 
 export function addPaceOptions(command: Command): Command {
@@ -150,6 +154,8 @@ export async function openLocation(
     sessionTimeoutMs: flags.timeout,
     retryForMs: flags.retryFor,
     sessions: flags.sessions,
+    gentle: flags.gentle === true,
+    avoidLeader: flags.avoidLeader === true,
     emit: shell.context.emit,
   })
   return shell.own(await unlessAborted(opening, shell.context.signal))

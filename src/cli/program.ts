@@ -98,7 +98,15 @@ function end(args: string[], called: string | null, error: unknown, io: Io): voi
       sourceMoved: 0,
       consistency: 'unknown',
     } as const
-    const ending = { command: called ?? '', exitCode, reconnects: 0, seconds: 0, runId: null, journal: null }
+    const ending = {
+      command: called ?? '',
+      exitCode,
+      reconnects: 0,
+      throttled: 0,
+      seconds: 0,
+      runId: null,
+      journal: null,
+    }
     io.stdout.line(JSON.stringify(summarise(result, ending)))
   }
   io.done(exitCode)

@@ -51,6 +51,10 @@ export class Shell {
     return this.#trees.reduce((sum, tree) => sum + tree.reconnects, 0)
   }
 
+  get throttled(): number {
+    return this.#trees.reduce((sum, tree) => sum + tree.throttled, 0)
+  }
+
   /** A sentence on stderr, in every format. */
   say(text: string): void {
     this.#printer.say(text)
@@ -150,6 +154,7 @@ export async function runJob(
       command: request.command,
       exitCode,
       reconnects: shell.reconnects,
+      throttled: shell.throttled,
       seconds: (performance.now() - started) / 1000,
       runId: shell.begun?.runId ?? null,
       journal,

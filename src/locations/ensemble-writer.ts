@@ -8,12 +8,11 @@ import { absolutePath } from '../tree/path.ts'
 import { MultiError, type MultiOp, type Operation, operations, ZooKeeperError } from '../zookeeper/index.ts'
 import { rawAcl } from './acl-cache.ts'
 import { endsTheSession, type Failures, isLost } from './failures.ts'
+import type { ResponseTimes } from './response-times.ts'
 import type { SessionKeeper } from './session-keeper.ts'
 
 /** Well under jute.maxbuffer's default of 1048575, which counts the whole request. */
 const BATCH_BYTES = 512 * 1024
-const BATCH_CHANGES = 1000
-const IN_FLIGHT = 4
 /** Path, ACL and headers of one change, at a guess. */
 const CHANGE_OVERHEAD = 128
 
@@ -55,16 +54,18 @@ export class EnsembleWriter {
   readonly #session: SessionKeeper
   readonly #root: string
   readonly #failures: Failures
+  readonly #times: ResponseTimes
   readonly #calls = new Set<Promise<unknown>>()
   #queue: Item[] = []
   #head = 0
   #inFlight = 0
   #scheduled = false
 
-  constructor(session: SessionKeeper, root: string, failures: Failures) {
+  constructor(session: SessionKeeper, root: string, failures: Failures, times: ResponseTimes) {
     this.#session = session
     this.#root = root
     this.#failures = failures
+    this.#times = times
   }
 
   write(changes: readonly Change[], alone: boolean): Promise<ChangeOutcome[]> {
@@ -102,7 +103,7 @@ export class EnsembleWriter {
   }
 
   #pump(): void {
-    while (this.#inFlight < IN_FLIGHT && this.#head < this.#queue.length) {
+    while (this.#inFlight < this.#times.batches && this.#head < this.#queue.length) {
       const batch = this.#take()
       this.#inFlight++
       void this.#send(batch)
@@ -119,9 +120,10 @@ export class EnsembleWriter {
   /** The next items that can go in one request, or in one burst of requests of a kind. */
   #take(): Item[] {
     const first = this.#queue[this.#head] as Item
+    const most = this.#times.changes
     let end = this.#head
     let bytes = 0
-    while (end < this.#queue.length && end - this.#head < BATCH_CHANGES) {
+    while (end < this.#queue.length && end - this.#head < most) {
       const item = this.#queue[end] as Item
       if (
         item.alone !== first.alone ||

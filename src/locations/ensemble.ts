@@ -13,7 +13,7 @@ import {
   ZnodeError,
 } from '../tree/contracts.ts'
 import type { Emit } from '../tree/events.ts'
-import { type AuthInfo, operations, type Stat, ZooKeeperError } from '../zookeeper/index.ts'
+import { type AuthInfo, findLeaders, operations, type Stat, ZooKeeperError } from '../zookeeper/index.ts'
 import { AclCache } from './acl-cache.ts'
 import { takesAcl } from './acl-probe.ts'
 import { EnsembleHolder } from './ensemble-holder.ts'
@@ -25,7 +25,9 @@ import { EnsembleWriter } from './ensemble-writer.ts'
 import { Failures } from './failures.ts'
 import { digestUsers, type Identity, identitiesOf, permissionsOf } from './identities.ts'
 import type { ParsedLocation } from './parse-location.ts'
+import { GENTLE, MILD, ResponseTimes } from './response-times.ts'
 import { SessionKeeper } from './session-keeper.ts'
+import { Sounding } from './sounding.ts'
 
 export interface EnsembleSetup {
   location: ParsedLocation
@@ -37,14 +39,24 @@ export interface EnsembleSetup {
   /** Sessions for reading, at most. */
   sessions: number
   emit: Emit
+  /** Smaller windows that follow the servers' response times closely. */
+  gentle?: boolean
+  /** Sessions are opened on followers and observers where there are any. */
+  avoidLeader?: boolean
 }
 
 /** Another session joins in after so many lanes: a small tree needs one only. */
 const LANES_A_SESSION = 4
 
+/** Batches of work that are too little to measure response times for. */
+const SPARED_BATCHES = 32
+/** So often it is said that servers are slow. */
+const SAY_SLOWED_MS = 10_000
+
 /** Connects one session; the others follow when there is work for them. @throws LocationProblem */
 export async function openEnsemble(setup: EnsembleSetup): Promise<Ensemble> {
-  const ensemble = new Ensemble(setup)
+  const avoid = setup.avoidLeader ? await leadersOf(setup) : undefined
+  const ensemble = new Ensemble(setup, avoid)
   await ensemble.connect()
   return ensemble
 }
@@ -55,6 +67,9 @@ export class Ensemble implements TreeTarget {
   readonly rootPath: string
   readonly #readers: SessionKeeper[]
   readonly #writing: SessionKeeper
+  readonly #listening: SessionKeeper
+  readonly #sounding: Sounding
+  readonly #times: ResponseTimes
   readonly #writer: EnsembleWriter
   readonly #failures: Failures
   readonly #reading: Reading
@@ -65,7 +80,7 @@ export class Ensemble implements TreeTarget {
   readonly #makeHolder: () => EphemeralHolder
   #lanes = 0
 
-  constructor(setup: EnsembleSetup) {
+  constructor(setup: EnsembleSetup, avoid?: ReadonlySet<string>) {
     this.side = setup.side
     const { location } = setup
     this.name = location.text
@@ -77,20 +92,26 @@ export class Ensemble implements TreeTarget {
       sessionTimeoutMs: setup.sessionTimeoutMs,
       retryForMs: setup.retryForMs,
       auth: setup.auth,
+      ...(avoid === undefined ? {} : { avoid }),
       onWaiting: ({ reason, seconds }: { reason: string; seconds: number }) =>
         setup.emit({ type: 'waiting', side: setup.side, reason, seconds }),
     }
+    const pacing = setup.gentle ? GENTLE : MILD
+    const times = new ResponseTimes(pacing, slowedEvents(setup))
+    this.#times = times
     // Other sessions of ours wait for the same servers: one voice is enough.
     const silent = { ...options, onWaiting: () => {} }
     this.#readers = Array.from(
       { length: setup.sessions },
-      (_, at) => new SessionKeeper(at === 0 ? options : silent, this.#failures),
+      (_, at) => new SessionKeeper(at === 0 ? options : silent, this.#failures, times),
     )
-    this.#writing = new SessionKeeper(silent, this.#failures)
+    this.#writing = new SessionKeeper(silent, this.#failures, times, 'writes')
+    this.#listening = new SessionKeeper(silent, this.#failures)
+    this.#sounding = new Sounding(this.#listening, times, pacing.everyMs, setup.gentle ? 0 : SPARED_BATCHES)
     this.#makeHolder = () => new EnsembleHolder(silent, location.path, this.#failures)
     this.#kinds = new EnsembleKinds(() => new SessionKeeper(silent, this.#failures), this.#failures)
     this.#reading = new Reading(location.path, this.#failures, new AclCache())
-    this.#writer = new EnsembleWriter(this.#writing, location.path, this.#failures)
+    this.#writer = new EnsembleWriter(this.#writing, location.path, this.#failures, times)
     this.quotas = new EnsembleQuotas({
       root: location.path,
       session: setup.side === 'target' ? this.#writing : this.#first,
@@ -123,7 +144,7 @@ export class Ensemble implements TreeTarget {
   }
 
   get sessionsOpened(): number {
-    return [...this.#readers, this.#writing].reduce((sum, session) => sum + session.opened, 0)
+    return [...this.#readers, this.#writing, this.#listening].reduce((sum, session) => sum + session.opened, 0)
   }
 
   get lastWrite(): bigint {
@@ -152,8 +173,17 @@ export class Ensemble implements TreeTarget {
     return zxids.reduce((newest, zxid) => (zxid > newest ? zxid : newest), 0n)
   }
 
+  get groups(): number {
+    return this.#times.groups
+  }
+
+  get throttled(): number {
+    return this.#times.throttled
+  }
+
   lane(after: bigint): TreeReader {
     this.#lanes++
+    this.#sounding.work()
     const session = this.#readers[this.#lanes % this.#width] as SessionKeeper
     return new EnsembleLane(session, this.#reading, after)
   }
@@ -164,6 +194,7 @@ export class Ensemble implements TreeTarget {
   }
 
   write(changes: readonly Change[]): Promise<ChangeOutcome[]> {
+    this.#sounding.work()
     return this.#writer.write(changes, false)
   }
 
@@ -224,7 +255,8 @@ export class Ensemble implements TreeTarget {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.#readers, this.#writing].map((session) => session.close()))
+    this.#sounding.close()
+    await Promise.all([...this.#readers, this.#writing, this.#listening].map((session) => session.close()))
   }
 
   async #oldestChild(): Promise<RootIdentity> {
@@ -244,4 +276,25 @@ export class Ensemble implements TreeTarget {
     if (error?.code === 'NOAUTH') return this.#failures.unauthorised(what)
     return this.#failures.ofLocation(error ?? new ZnodeError('NOREPLY', `no reply to ${what}`))
   }
+}
+
+function slowedEvents({ side, emit }: EnsembleSetup): (answerMs: number, usualMs: number) => void {
+  let last = Number.NEGATIVE_INFINITY
+  return (answerMs, usualMs) => {
+    const now = performance.now()
+    if (now - last < SAY_SLOWED_MS) return
+    last = now
+    const rounded = (ms: number) => Math.round(ms * 10) / 10
+    emit({ type: 'slowed', side, answerMs: rounded(answerMs), usualMs: rounded(usualMs) })
+  }
+}
+
+async function leadersOf({ location, side, emit }: EnsembleSetup): Promise<ReadonlySet<string>> {
+  const { leaders, known } = await findLeaders(location.hosts)
+  if (known === 0)
+    emit({
+      type: 'note',
+      message: `No server of the ${side} tells whether it leads (the four-letter word srvr is not answered), so --avoid-leader takes any.`,
+    })
+  return leaders
 }

@@ -57,6 +57,9 @@ class NativeSource implements TreeSource, TreeReader {
   readonly side: Side
   readonly name: string
   readonly rootPath: string
+  /** It reads through one session, with few requests in flight. */
+  readonly groups = 4
+  readonly throttled = 0
   readonly #process: NativeProcess
   readonly #failures: Failures
   /** Of what was read; the package does not tell a reply's. */

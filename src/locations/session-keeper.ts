@@ -12,6 +12,7 @@ import {
 } from '../zookeeper/index.ts'
 import type { Failures } from './failures.ts'
 import { endsTheSession, isLost } from './failures.ts'
+import type { ResponseTimes } from './response-times.ts'
 
 /** After so many losses in a row the requests go one by one, to find the one that the server closes on. */
 const LOSSES_BEFORE_ALONE = 3
@@ -22,6 +23,8 @@ const THROTTLE_PAUSE_MS = 200
 export class SessionKeeper {
   readonly #options: ClientOptions
   readonly #failures: Failures
+  readonly #times: ResponseTimes | null
+  readonly #role: 'reads' | 'writes'
   #client: Promise<ZooKeeperClient> | null = null
   #open: ZooKeeperClient | null = null
   #synced = -1
@@ -30,9 +33,17 @@ export class SessionKeeper {
   #reconnectsBefore = 0
   #newest = 0n
 
-  constructor(options: ClientOptions, failures: Failures) {
+  /** `times` hears of refused requests and, unless the session writes, bounds how many reads are in flight. */
+  constructor(
+    options: ClientOptions,
+    failures: Failures,
+    times: ResponseTimes | null = null,
+    role: 'reads' | 'writes' = 'reads',
+  ) {
     this.#options = { ...options }
     this.#failures = failures
+    this.#times = times
+    this.#role = role
   }
 
   /** Lost and found again, expired sessions included. */
@@ -61,12 +72,17 @@ export class SessionKeeper {
   /** Sends requests and returns every outcome as it is; a session that has expired is replaced for the next call. */
   async send<Q, R>(operation: Operation<Q, R>, requests: readonly Q[]): Promise<(R | ZooKeeperError)[]> {
     const client = await this.client()
-    const outcomes = await client.pipeline(operation, requests)
+    // Writes go in the order of the calls: no window may let one call overtake another.
+    const window = this.#role === 'reads' ? this.#times?.window : undefined
+    const outcomes = await client.pipeline(operation, requests, window === undefined ? {} : { window })
+    let throttled = false
     for (const outcome of outcomes) {
       if (!(outcome instanceof ZooKeeperError)) continue
       if (endsTheSession(outcome)) throw this.#failures.ofLocation(outcome)
       if (outcome.code === 'SESSIONEXPIRED') this.#renew(client)
+      if (outcome.code === 'THROTTLEDOP') throttled = true
     }
+    if (throttled) this.#times?.refused()
     return outcomes
   }
 

@@ -33,6 +33,7 @@ export function terminalDisplay(progress: ProgressModel, live: LiveText, colour:
     const state = progress.poll()
     const lines = [progressLine(state, bold(PHASES[state.phase]))]
     if (state.waiting) lines.push(yellow(waitingLine(state.waiting)))
+    else if (state.slowed) lines.push(slowedLine(state.slowed))
     live(lines.join('\n'))
   })
   return {
@@ -48,6 +49,13 @@ export function terminalDisplay(progress: ProgressModel, live: LiveText, colour:
       live.done()
     },
   }
+}
+
+/** What a DBA wonders about when it takes longer than the last time. */
+export function slowedLine({ side, answerMs, usualMs }: Extract<JobEvent, { type: 'slowed' }>): string {
+  const why =
+    answerMs > 0 ? `answers take ${answerMs} ms instead of ${usualMs}` : 'it refuses requests (THROTTLEDOP)'
+  return `slowing down for the ${side}: ${why}`
 }
 
 export function linesDisplay(progress: ProgressModel, stderr: Output): Display {

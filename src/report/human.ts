@@ -1,6 +1,6 @@
 /** For people: data (differences, plans, digests) on stdout, everything else on stderr. */
 import type { JobEvent } from '../tree/events.ts'
-import { type Display, holdingLine, noDisplay, waitingLine } from './display.ts'
+import { type Display, holdingLine, noDisplay, slowedLine, waitingLine } from './display.ts'
 import { escapePath, escapeText } from './escape.ts'
 import type { Output } from './output.ts'
 import type { Printer } from './printer.ts'
@@ -58,6 +58,8 @@ export class HumanPrinter implements Printer {
         return this.#say(waitingLine(event))
       case 'holding':
         return this.#say(holdingLine(event))
+      case 'slowed':
+        return this.#say(slowedLine(event))
       case 'note':
         this.#notes.push(event.message)
         return this.#say(`note: ${escapeText(event.message)}`)

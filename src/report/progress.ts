@@ -13,6 +13,8 @@ export interface ProgressState {
   estimate: number | null
   /** What the job waits for, or `null` when it is not waiting. */
   waiting: Omit<Extract<JobEvent, { type: 'waiting' }>, 'type'> | null
+  /** The side that was slowed down for in the last seconds, or `null`. */
+  slowed: Extract<JobEvent, { type: 'slowed' }> | null
   /** What is held in the phase `hold`. */
   holding: Extract<JobEvent, { type: 'holding' }> | null
 }
@@ -23,6 +25,8 @@ interface Sample {
 }
 
 const WINDOW_MS = 10_000
+/** It is said again as long as it lasts. */
+const SLOWED_MS = 12_000
 /** Below this much history a rate, and what is derived from it, would only jump about. */
 const SETTLED_MS = 2_000
 
@@ -34,6 +38,8 @@ export class ProgressModel {
   #waiting: ProgressState['waiting'] = null
   #doneWhenWaiting = 0
   #holding: ProgressState['holding'] = null
+  #slowed: ProgressState['slowed'] = null
+  #slowedAt = 0
 
   /** `now` gives milliseconds that never go back. */
   constructor(counts: Counts, now: () => number) {
@@ -49,7 +55,10 @@ export class ProgressModel {
       this.#holding = null
       this.#begin()
     } else if (event.type === 'holding') this.#holding = event
-    else if (event.type === 'waiting') {
+    else if (event.type === 'slowed') {
+      this.#slowed = event
+      this.#slowedAt = this.#now()
+    } else if (event.type === 'waiting') {
       this.#waiting = { side: event.side, reason: event.reason, seconds: event.seconds }
       this.#doneWhenWaiting = this.#counts.phaseDone
     }
@@ -59,6 +68,7 @@ export class ProgressModel {
     const done = this.#counts.phaseDone
     // Nobody says that a wait is over; work that goes on shows it.
     if (this.#waiting && done !== this.#doneWhenWaiting) this.#waiting = null
+    if (this.#slowed && this.#now() - this.#slowedAt > SLOWED_MS) this.#slowed = null
     const elapsed = this.#sample(done)
     const first = this.#samples[0] as Sample
     const rate = elapsed > 0 ? Math.max(0, ((done - first.done) * 1000) / elapsed) : 0
@@ -69,6 +79,7 @@ export class ProgressModel {
       znodesPerSecond: Math.round(rate),
       estimate: elapsed < SETTLED_MS ? null : this.#estimate(rate, done),
       waiting: this.#waiting,
+      slowed: this.#slowed,
       holding: this.#holding,
     }
   }

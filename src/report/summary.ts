@@ -26,6 +26,8 @@ export interface Summary {
   sourceMoved: number
   consistency: Consistency
   reconnects: number
+  /** How often less was asked of the servers, because they took long to answer. */
+  throttled: number
   seconds: number
   runId: string | null
   journal: string | null
@@ -35,6 +37,7 @@ export interface Ending {
   command: string
   exitCode: number
   reconnects: number
+  throttled: number
   seconds: number
   runId: string | null
   journal: string | null
@@ -57,6 +60,7 @@ export function summarise(result: JobResult, ending: Ending): Summary {
     sourceMoved: result.sourceMoved,
     consistency: result.consistency,
     reconnects: ending.reconnects,
+    throttled: ending.throttled,
     seconds: Math.round(ending.seconds * 1000) / 1000,
     runId: ending.runId,
     journal: ending.journal,

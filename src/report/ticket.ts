@@ -37,6 +37,7 @@ export function ticket(summary: Summary, extras: TicketExtras): string[] {
   if (summary.differences > 0) rows.push(['differences', formatCount(summary.differences)])
   rows.push(...sourceRows(summary))
   if (summary.reconnects > 0) rows.push(['reconnects', formatCount(summary.reconnects)])
+  if (summary.throttled > 0) rows.push(['slowed down', plural(summary.throttled, 'time')])
   if (summary.runId !== null)
     rows.push(['run', `${escapeText(summary.runId)} in ${escapeText(summary.journal ?? '')}`])
   for (const note of extras.notes) rows.push(['note', escapeText(note)])

@@ -81,6 +81,14 @@ class MappedSource implements TreeSource {
     return this.#source.reconnects
   }
 
+  get groups(): number {
+    return this.#source.groups
+  }
+
+  get throttled(): number {
+    return this.#source.throttled
+  }
+
   get quotas(): QuotaReader | undefined {
     const { quotas } = this.#source
     if (quotas === undefined) return undefined

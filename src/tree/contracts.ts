@@ -85,6 +85,10 @@ export interface TreeSource {
   readonly reconnects: number
   /** Sessions that this location has opened: each is a transaction, and moves the place's position by one. */
   readonly sessionsOpened: number
+  /** Groups of znodes that may be read at once now: fewer while the servers take long to answer. */
+  readonly groups: number
+  /** How often less was asked of the servers, because they took long to answer. */
+  readonly throttled: number
   close(): Promise<void>
 }
 

@@ -31,6 +31,8 @@ export type JobEvent =
   | { type: 'skipped'; path: string; reason: string }
   | { type: 'failed'; path: string; side: Side; code: string; message: string }
   | { type: 'waiting'; side: Side; reason: string; seconds: number }
+  /** Less is asked of a side's servers, which take `answerMs` where it was `usualMs`; 0 when they refused a request. */
+  | { type: 'slowed'; side: Side; answerMs: number; usualMs: number }
   /** `copy --ephemeral hold`: how many are held now and how many cannot be; the others count since holding began. */
   | {
       type: 'holding'

@@ -114,7 +114,7 @@ class March {
     let failure: { error: unknown } | null = null
     // A group may discover more work, so the end is an empty stack with nothing running.
     while (this.#stack.length > 0 || running.size > 0) {
-      while (this.#stack.length > 0 && running.size < this.#limit.concurrency && !this.#stopped(failure)) {
+      while (this.#stack.length > 0 && running.size < this.#most && !this.#stopped(failure)) {
         const group = this.#take()
         const done: Promise<void> = this.#limit(() => this.#group(group))
           .catch((error: unknown) => {
@@ -128,6 +128,11 @@ class March {
     }
     if (failure !== null) throw (failure as { error: unknown }).error
     return this.#stack.length === 0
+  }
+
+  /** Groups in flight: fewer while a side's servers take long to answer. */
+  get #most(): number {
+    return Math.max(1, Math.min(this.#limit.concurrency, this.#source.groups, this.#target.groups))
   }
 
   #stopped(failure: unknown): boolean {

@@ -31,6 +31,8 @@ export interface ClientOptions {
   signal?: AbortSignal
   /** Take over a session that another client has begun. */
   resume?: SessionIdentity
+  /** Servers to be used only where no other serves us, by `findLeaders`. @default none */
+  avoid?: ReadonlySet<string>
   /** For the order of hosts, and for the length of pauses. @default Math.random */
   random?: () => number
   /** @default the system's resolver */
@@ -48,7 +50,7 @@ export function sessionOptions(
   const { hosts, tls } = typeof connect === 'string' ? parseConnectString(connect) : connect
   checkTransport(tls)
   return {
-    hosts: new HostCycle(hosts, random, options.lookup),
+    hosts: new HostCycle(hosts, random, options.lookup, options.avoid),
     sessionTimeoutMs: options.sessionTimeoutMs ?? 30_000,
     retryForMs: options.retryForMs ?? 15 * 60_000,
     auth: options.auth ?? [],

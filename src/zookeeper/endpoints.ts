@@ -3,6 +3,7 @@ import { lookup as dnsLookup } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { AttachFailure } from './attach-failure.ts'
 import { formatHost, type Host } from './connect-string.ts'
+import { endpointKey } from './leader.ts'
 import type { Endpoint } from './socket.ts'
 
 /** All addresses of a name. Rejects when there is none. */
@@ -14,12 +15,22 @@ export class HostCycle {
   readonly #hosts: readonly Host[]
   readonly #random: () => number
   readonly #lookup: Lookup
+  readonly #avoid: ReadonlySet<string>
   #next = 0
 
-  constructor(hosts: readonly Host[], random: () => number, lookup: Lookup = systemLookup) {
+  /** `avoid`: endpoints that come last, whichever was the last one that served us. */
+  constructor(
+    hosts: readonly Host[],
+    random: () => number,
+    lookup: Lookup = systemLookup,
+    avoid: ReadonlySet<string> = new Set(),
+  ) {
     this.#hosts = shuffled(hosts, random)
     this.#random = random
     this.#lookup = lookup
+    this.#avoid = avoid
+    if (avoid.size > 0)
+      this.#hosts = this.#avoidedLast(this.#hosts, (host) => ({ address: host.host, port: host.port }))
   }
 
   /** How many hosts make a full cycle. */
@@ -39,9 +50,20 @@ export class HostCycle {
     const server = formatHost(host)
     if (isIP(host.host)) return [{ address: host.host, port: host.port, server, label: server }]
     const addresses = await this.#addresses(host.host, signal)
-    return shuffled(addresses, this.#random).map(({ address }) => {
+    const endpoints = shuffled(addresses, this.#random).map(({ address }) => {
       return { address, port: host.port, server, label: `${server} (${address})` }
     })
+    return this.#avoidedLast(endpoints, (endpoint) => endpoint)
+  }
+
+  /** A search begins: those that are not avoided have their turn first, also after one of them was lost. */
+  begin(): void {
+    if (this.#avoid.size > 0) this.#next = 0
+  }
+
+  #avoidedLast<T>(items: readonly T[], endpointOf: (item: T) => { address: string; port: number }): T[] {
+    const last = (item: T) => this.#avoid.has(endpointKey(endpointOf(item)))
+    return [...items.filter((item) => !last(item)), ...items.filter(last)]
   }
 
   #addresses(hostname: string, signal: AbortSignal): Promise<readonly { address: string }[]> {

@@ -36,6 +36,7 @@ export async function findServer<T>(
 ): Promise<T> {
   const { retryForMs, random, signal } = options
   let pauseMs = FIRST_PAUSE_MS
+  cycle.begin()
   if (options.firstPauseMs > 0) await pause(options.firstPauseMs, random, signal)
   for (;;) {
     const foreign: NotZooKeeperError[] = []

@@ -39,7 +39,7 @@ async function explainSilence(
 }
 
 /** What it answers; empty when it does not. */
-function askSrvr(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
+export function askSrvr(endpoint: Endpoint, signal: AbortSignal): Promise<string> {
   return new Promise((resolve) => {
     const socket = connectSocket(endpoint)
     let text = ''

@@ -15,6 +15,7 @@ export function exampleSummary(changes: Partial<Summary> = {}): Summary {
     sourceMoved: 0,
     consistency: 'quiet',
     reconnects: 0,
+    throttled: 0,
     seconds: 12.5,
     runId: 'k3v9x2ab',
     journal: '/state/x.journal',

@@ -3,6 +3,7 @@ import { Bench } from './bench.ts'
 import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import type { Line, Row } from './row.ts'
 import { copy, copyOld } from './rows/copy.ts'
+import { gentle } from './rows/gentle.ts'
 import { kafka } from './rows/kafka.ts'
 import { large } from './rows/large.ts'
 import { latency } from './rows/latency.ts'
@@ -20,6 +21,7 @@ const ROWS: readonly Row[] = [
   verifyOld,
   kafka,
   latency,
+  gentle,
   rmr,
   startup,
   resume,

@@ -144,7 +144,10 @@ export class Ensemble implements TreeTarget {
   }
 
   get sessionsOpened(): number {
-    return [...this.#readers, this.#writing, this.#listening].reduce((sum, session) => sum + session.opened, 0)
+    return [...this.#readers, this.#writing, this.#listening].reduce(
+      (sum, session) => sum + session.opened,
+      0,
+    )
   }
 
   get lastWrite(): bigint {

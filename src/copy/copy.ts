@@ -1,30 +1,29 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
 import type { Run, RunInfo } from '../journal/index.ts'
 import { withAclMap } from '../tree/acl-map.ts'
-import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
-import { NO_KINDS } from '../tree/create-mode.ts'
+import { type CounterRules, counterRules } from '../tree/counter-rules.ts'
 import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
-import type { Consistency, Emit, JobContext, JobEvent, JobResult, Status } from '../tree/events.ts'
+import type { JobContext, JobEvent, JobResult } from '../tree/events.ts'
 import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
-import { Pace, pause } from '../tree/windows.ts'
+import { Pace } from '../tree/windows.ts'
 import type { Tally, TallyOptions } from '../verify/tally.ts'
-import { aheadNote } from '../verify/verify.ts'
 import { inheritHashes, lookBeforeSecondCopy } from './again.ts'
 import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
 import { CopyHand, leavesRoot } from './copy-hand.ts'
 import { Counters } from './counters.ts'
+import { collectExtras, deleteExtras } from './deletion.ts'
+import { planCopy } from './dry-run.ts'
+import { type Ending, interrupted, plainResult, proven, unproven } from './ending.ts'
 import { Extras } from './extras.ts'
 import { hold } from './hold.ts'
 import { Kinds } from './kinds.ts'
 import { EPHEMERAL_FAILS } from './options.ts'
-import { PlanHand } from './plan-hand.ts'
 import { prove } from './prove.ts'
-import { fingerprint } from './quiet.ts'
+import { QuietWatch } from './quiet.ts'
 import { Quotas } from './quotas.ts'
 import { Recorder } from './recorder.ts'
-import { RefusedAcls } from './refused-acls.ts'
 import { Repairer } from './repair.ts'
 import { finishAcls, TemporaryAccess } from './temporary-access.ts'
 
@@ -47,7 +46,7 @@ class Copy {
   readonly #march: MarchOptions
   readonly #rules: CounterRules
   readonly #kinds: Kinds
-  #quietBefore: string | null = null
+  readonly #quiet: QuietWatch
   /** The target's newest zxid before anything was written. */
   #targetBefore: bigint | null = null
 
@@ -67,10 +66,11 @@ class Copy {
       descendTargetOnly: options.deleteExtras,
       signal: context.signal,
     }
+    this.#quiet = new QuietWatch(job.source, this.#march, context.emit)
   }
 
   async run(): Promise<JobResult> {
-    await this.#expectQuiet()
+    await this.#quiet.expect(this.#job.options.expectQuietMs)
     const beginning = await begin(this.#job, this.#context.emit)
     this.#march.filter = beginning.filter
     this.#announce(beginning)
@@ -85,7 +85,7 @@ class Copy {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
       if (error instanceof SafetyRefusal) {
         await this.#finishAcls(run)
-        this.#finish(run, this.#result('refused', error.message, 'unknown', 0, null, null))
+        this.#finish(run, plainResult('refused', error.message, this.#context.counts))
       } else run.interrupt(this.#context.counts)
       throw error
     }
@@ -141,7 +141,7 @@ class Copy {
         () => inheritHashes(journal, previous, run),
         { ...this.#context, emit },
       )
-      if (!look.whole) return this.#interrupted(0)
+      if (!look.whole) return interrupted(this.#context.counts, 0)
       if (
         look.tally.found === 0 &&
         look.tally.unknown === 0 &&
@@ -200,10 +200,11 @@ class Copy {
       })
       const start = this.#start(run, beginning)
       const whole = await march(source, target, hand, this.#march, start)
-      if (!whole || signal.aborted) return this.#interrupted(hand.moved)
-      if (beginning.resumed && extras !== null && counts.failed === 0) await this.#collectExtras(extras)
-      if (extras !== null) await this.#deleteExtras(extras)
-      if (signal.aborted) return this.#interrupted(hand.moved)
+      if (!whole || signal.aborted) return interrupted(this.#context.counts, hand.moved)
+      if (beginning.resumed && extras !== null && counts.failed === 0)
+        await collectExtras(this.#job, extras, this.#march, this.#context)
+      if (extras !== null) await deleteExtras(this.#job, extras, this.#kinds.refused, this.#context)
+      if (signal.aborted) return interrupted(this.#context.counts, hand.moved)
       await this.#rememberTarget(run)
       if (!options.verify) {
         await this.#finishAcls(run)
@@ -225,7 +226,7 @@ class Copy {
         { ...this.#tallyOptions(beginning.since), reported: hand.failedPaths },
         this.#context,
       )
-      if (!proof.whole) return this.#interrupted(proof.tally.moved)
+      if (!proof.whole) return interrupted(this.#context.counts, proof.tally.moved)
       await this.#finishAcls(run)
       return await this.#conclude(run, beginning, proof.tally, hand.unequal)
     } finally {
@@ -233,7 +234,6 @@ class Copy {
     }
   }
 
-  /** Everything below is written and proved: nothing of the temporary identity stays. */
   /** What the run skipped before it was broken off is part of its summary. */
   #remindOfSkipped(run: Run, recorder: Recorder): void {
     run.forgetRetried()
@@ -244,6 +244,7 @@ class Copy {
     }
   }
 
+  /** Everything below is written and proved: nothing of the temporary identity stays. */
   async #finishAcls(run: Run): Promise<void> {
     this.#context.counts.failed += await finishAcls(run, this.#job.target, this.#context.emit)
   }
@@ -271,97 +272,21 @@ class Copy {
     if (isKnown(identity)) run.setTargetIdentity(identity)
   }
 
-  /** A resumed run has seen only a part: what is extra is looked for once more, everywhere. */
-  async #collectExtras(extras: Extras): Promise<void> {
-    const { source, target, options } = this.#job
-    const context = {
-      ...this.#context,
-      counts: { ...this.#context.counts },
-      emit: onlyFailures(this.#context.emit),
-    }
-    const kinds = new Kinds(target, NO_KINDS)
-    const hand = new PlanHand(options, NO_COUNTERS, context, extras, leavesRoot(target, options), kinds, null)
-    await march(
-      source,
-      target,
-      hand,
-      { ...this.#march, descendTargetOnly: true, data: false },
-      { from: 'root', target: true },
-    )
-    this.#context.counts.failed = context.counts.failed
-  }
-
-  async #deleteExtras(extras: Extras): Promise<void> {
-    const { source, target, options } = this.#job
-    const { counts, emit } = this.#context
-    if (counts.failed + this.#kinds.refused > 0) {
-      emit({ type: 'note', message: 'Nothing was deleted, because some znodes failed.' })
-      return
-    }
-    const count = extras.count()
-    if (count === 0) return
-    if (options.maxDelete !== null && count > options.maxDelete) {
-      throw new SafetyRefusal(
-        `${plural(count, 'znode is', 'znodes are')} only on the target, more than --max-delete ${options.maxDelete} allows; nothing was deleted.`,
-      )
-    }
-    if (!(await options.confirmDelete(count)))
-      throw new SafetyRefusal(
-        `The deletion of ${plural(count, 'znode')} was not confirmed; nothing was deleted.`,
-      )
-    emit({ type: 'phase', phase: 'delete' })
-    await extras.delete(source, target)
-  }
-
   async #plan(beginning: Beginning): Promise<JobResult> {
-    const { source, target, options } = this.#job
-    const { emit, counts } = this.#context
-    emit({ type: 'phase', phase: 'plan' })
-    const extras = options.deleteExtras ? new Extras(this.#context) : null
-    try {
-      const refused = options.acl ? new RefusedAcls(target) : null
-      const hand = new PlanHand(
-        options,
-        this.#rules,
-        this.#context,
-        extras,
-        leavesRoot(target, options),
-        this.#kinds,
-        refused,
-      )
-      const whole = await march(source, target, hand, this.#march, {
-        from: 'root',
-        target: beginning.targetExists,
-      })
-      if (!whole) return this.#interrupted(0)
-      refused?.report(emit)
-      if (extras !== null) {
-        for (const { path } of extras.doomed()) {
-          counts.deleted++
-          emit({ type: 'plan', path, action: 'delete', bytes: 0 })
-        }
-        if (options.maxDelete !== null && counts.deleted > options.maxDelete) {
-          throw new SafetyRefusal(
-            `${plural(counts.deleted, 'znode is', 'znodes are')} only on the target, more than --max-delete ${options.maxDelete} allows.`,
-          )
-        }
-      }
-      if (!(await this.#copyQuotas(null, beginning))) return this.#interrupted(0)
-      this.#explainKinds()
-      const left = counts.failed + beginning.reserved + this.#kinds.refused
-      if (left > 0)
-        return this.#result(
-          'incomplete',
-          `${plural(left, 'znode')} could not be copied.`,
-          'unknown',
-          0,
-          null,
-          null,
-        )
-      return this.#result('done', '', 'unknown', 0, null, null)
-    } finally {
-      extras?.close()
-    }
+    const { counts } = this.#context
+    const whole = await planCopy({
+      job: this.#job,
+      rules: this.#rules,
+      kinds: this.#kinds,
+      march: this.#march,
+      targetExists: beginning.targetExists,
+      context: this.#context,
+    })
+    if (!whole || !(await this.#copyQuotas(null, beginning))) return interrupted(counts, 0)
+    this.#explainKinds()
+    const left = counts.failed + beginning.reserved + this.#kinds.refused
+    if (left > 0) return plainResult('incomplete', `${plural(left, 'znode')} could not be copied.`, counts)
+    return plainResult('done', '', counts)
   }
 
   /** After everything else: a limit must not stand in the way of the copy. */
@@ -384,91 +309,33 @@ class Copy {
     this.#context.emit({ type: 'note', message })
   }
 
-  async #unproven(run: Run, beginning: Beginning, hand: CopyHand): Promise<JobResult> {
-    if (!(await this.#copyQuotas(run, beginning))) return this.#interrupted(hand.moved)
+  /** What comes after the last znode: quotas, and what has to be said of kinds. False when it was interrupted. */
+  async #afterwards(run: Run, beginning: Beginning): Promise<Ending | null> {
+    if (!(await this.#copyQuotas(run, beginning))) return null
     this.#explainKinds()
-    const quiet = await this.#stillQuiet()
-    const digest = beginning.resumed || this.#context.counts.failed > 0 ? null : hand.sum.hex()
-    const left = this.#context.counts.failed + beginning.reserved + this.#kinds.refused
-    const extra = this.#job.options.merge ? 0 : hand.extrasLeft
-    const open = hand.unequal + extra
-    const result = (status: Status, message: string) =>
-      this.#result(status, message, 'unknown', hand.moved, digest, null)
-    if (left > 0) return result('incomplete', `${plural(left, 'znode')} could not be copied.`)
-    if (open > 0 && this.#context.counts.deleted < open)
-      return result(
-        'different',
-        `${plural(open, 'znode on the target is', 'znodes on the target are')} not as on the source.`,
-      )
-    if (!quiet) return result('different', MOVED)
-    return result('done', '')
+    const quiet = await this.#quiet.still()
+    return { counts: this.#context.counts, leftOut: beginning.reserved + this.#kinds.refused, quiet }
   }
 
-  async #conclude(run: Run, beginning: Beginning, tally: Tally, unequal: number): Promise<JobResult> {
+  async #unproven(run: Run, beginning: Beginning, hand: CopyHand): Promise<JobResult> {
     const { counts } = this.#context
-    if (!(await this.#copyQuotas(run, beginning))) return this.#interrupted(tally.moved)
-    this.#explainKinds()
-    const quiet = await this.#stillQuiet()
+    const ending = await this.#afterwards(run, beginning)
+    if (ending === null) return interrupted(counts, hand.moved)
+    const digest = beginning.resumed || counts.failed > 0 ? null : hand.sum.hex()
+    const unequal = hand.unequal + (this.#job.options.merge ? 0 : hand.extrasLeft)
+    return unproven(ending, { unequal, moved: hand.moved, digest })
+  }
+
+  async #conclude(run: Run, beginning: Beginning, tally: Tally, stale: number): Promise<JobResult> {
+    const { counts, emit } = this.#context
+    const ending = await this.#afterwards(run, beginning)
+    if (ending === null) return interrupted(counts, tally.moved)
     for (const { path, what } of tally.differences) {
       counts.differences++
-      this.#context.emit({ type: 'difference', path, what })
+      emit({ type: 'difference', path, what })
     }
     await this.#rememberTarget(run)
-    const whole = tally.unknown === 0
-    const consistency: Consistency = tally.moved === 0 ? 'quiet' : tally.found === 0 ? 'converged' : 'moving'
-    const source = whole ? tally.sourceSum.hex() : null
-    const target = whole ? tally.targetSum.hex() : null
-    const result = (status: Status, message: string) =>
-      this.#result(status, message, consistency, tally.moved, source, target)
-    const left = Math.max(counts.failed, tally.unknown) + beginning.reserved + this.#kinds.refused
-    if (left > 0) return result('incomplete', `${plural(left, 'znode')} could not be copied or compared.`)
-    if (tally.found > 0)
-      return result(
-        'different',
-        `${plural(tally.found, 'znode differs', 'znodes differ')}${tally.moved > 0 ? '; the source is still changing' : ''}${unequal > 0 ? '; persistent znodes stand where the source has ephemerals' : ''}.`,
-      )
-    if (!quiet) return result('different', MOVED)
-    if (tally.extras > 0)
-      this.#context.emit({
-        type: 'note',
-        message: `${plural(tally.extras, 'znode that is only on the target was', 'znodes that are only on the target were')} left there (--merge).`,
-      })
-    if (tally.ahead > 0) this.#context.emit({ type: 'note', message: aheadNote(tally.ahead) })
-    if (tally.kept > 0)
-      this.#context.emit({
-        type: 'note',
-        message: `${plural(tally.kept, 'znode was left as it is', 'znodes were left as they are')} on the target (--keep-existing).`,
-      })
-    return result('done', '')
-  }
-
-  #interrupted(moved: number): JobResult {
-    return this.#result(
-      'interrupted',
-      'Interrupted; the same command goes on from here.',
-      'unknown',
-      moved,
-      null,
-      null,
-    )
-  }
-
-  #result(
-    status: Status,
-    message: string,
-    consistency: Consistency,
-    sourceMoved: number,
-    source: string | null,
-    target: string | null,
-  ): JobResult {
-    return {
-      status,
-      message,
-      counts: this.#context.counts,
-      digest: { source, target },
-      sourceMoved,
-      consistency,
-    }
+    return proven(ending, tally, stale, emit)
   }
 
   #finish(run: Run, result: JobResult): void {
@@ -504,29 +371,4 @@ class Copy {
       countRead: false,
     }
   }
-
-  async #expectQuiet(): Promise<void> {
-    const { source, options } = this.#job
-    if (options.expectQuietMs === null) return
-    this.#context.emit({ type: 'phase', phase: 'settle' })
-    const before = await fingerprint(source, this.#march)
-    await pause(options.expectQuietMs, this.#context.signal)
-    this.#quietBefore = await fingerprint(source, this.#march)
-    if (this.#quietBefore !== before) {
-      throw new SafetyRefusal(
-        `The source ${source.name} changed while it was watched (--expect-quiet); nothing was written.`,
-      )
-    }
-  }
-
-  async #stillQuiet(): Promise<boolean> {
-    if (this.#quietBefore === null) return true
-    return (await fingerprint(this.#job.source, this.#march)) === this.#quietBefore
-  }
-}
-
-const MOVED = 'The source changed during the copy, though it was expected to be quiet (--expect-quiet).'
-
-function onlyFailures(emit: Emit): Emit {
-  return (event) => event.type === 'failed' && emit(event)
 }

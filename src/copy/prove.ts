@@ -57,11 +57,9 @@ export async function prove(
   const whole = await march(source, target, tally, marchOptions, { from: 'root', target: true })
   const rules = tallyOptions.counters
   const repairer = new Repairer(source, target, options, access, kinds)
-  for (
-    let round = 0;
-    whole && round < options.rounds && tally.differences.length > 0 && !signal.aborted;
-    round++
-  ) {
+  // What has failed already, and was reported, another round would only wait for.
+  const open = () => tally.differences.some(({ path }) => !tallyOptions.reported?.has(path))
+  for (let round = 0; whole && round < options.rounds && open() && !signal.aborted; round++) {
     if (tally.overflow > 0) break
     if (round > 0) {
       emit({ type: 'phase', phase: 'settle' })

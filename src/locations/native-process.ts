@@ -118,6 +118,8 @@ export class NativeProcess {
   }
 
   async #ask(request: { ask: NativeRead; paths: string[] } | { ask: 'sync' }): Promise<NativeOutcome[]> {
+    // It may have ended, and its exit not have been heard of: that is not the fault of this request.
+    if (this.#child !== null && !this.#child.connected) this.#lost(this.#child)
     await this.open()
     return this.#send(request)
   }
@@ -142,8 +144,7 @@ export class NativeProcess {
     })
     this.#child = child
     child.on('message', (reply) => this.#hear(reply as NativeReply))
-    child.on('error', (error) => this.#lost(child, error.message))
-    child.on('exit', (code, signal) => this.#lost(child, signal ?? `exit code ${code}`))
+    for (const event of ['error', 'disconnect', 'exit']) child.on(event, () => this.#lost(child))
     this.#beginWatching()
     const { connect, sessionTimeoutMs: timeoutMs, auth } = this.#setup
     try {
@@ -172,11 +173,11 @@ export class NativeProcess {
     }
   }
 
-  #lost(child: ChildProcess, _why: string): void {
+  #lost(child: ChildProcess): void {
     if (child !== this.#child) return
     this.#child = null
     this.#opening = null
-    if (this.#connected) this.reconnects++
+    if (this.#connected && this.#failure === null) this.reconnects++
     this.#connected = false
     this.#stopWatching()
     const ended = new Ended()

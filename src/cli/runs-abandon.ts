@@ -33,7 +33,7 @@ export async function abandon(
       auth,
       flags,
     })
-    const { takeBack } = await import('../copy/temporary-access.ts')
+    const { takeBack } = await import('../copy/finish-acls.ts')
     failed = await takeBack(run, location, shell.context.emit)
   }
   shell.say(`run ${id}: ${left - failed} temporary ACL entries taken back on ${target}`)

@@ -3,7 +3,7 @@
  * something differs, and the target carries a change that the finished run did not make, someone works there.
  */
 import type { JournalReader, Run, RunInfo } from '../journal/index.ts'
-import { sideDigest } from '../tree/compare.ts'
+import { compare, sideDigest } from '../tree/compare.ts'
 import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext } from '../tree/events.ts'
@@ -29,12 +29,17 @@ export async function lookBeforeSecondCopy(
   options: MarchOptions,
   tallyOptions: TallyOptions,
   overwriteNewer: boolean,
+  /**
+   * Set for a second copy that was broken off: its own last write on record. What it wrote after that is not known,
+   * but it is as on the source, so only znodes that are unlike the source can be someone's.
+   */
+  mineUpTo: bigint | null,
   /** Called before a refusal is thrown. */
   refusing: () => void,
   context: JobContext,
 ): Promise<SecondLook> {
   const tally = new Tally({ ...tallyOptions, countRead: true }, context)
-  const lastWrite = previous.lastWrite ?? 0n
+  const lastWrite = mineUpTo ?? previous.lastWrite ?? 0n
   const newer: string[] = []
   let newerCount = 0
   const note = (path: string) => {
@@ -44,6 +49,11 @@ export async function lookBeforeSecondCopy(
   tally.onTarget = (pair) => {
     const { path, target: znode } = pair
     if (znode === null || isEphemeral(znode.stat)) return
+    if (mineUpTo !== null) {
+      const { czxid, mzxid } = znode.stat
+      if ((czxid > mineUpTo || mzxid > mineUpTo) && compare(pair).is === 'different') note(path)
+      return
+    }
     const unlike =
       path === '' && !tallyOptions.allowChanged && isUnlike(sideDigest(pair, 'target'), previous.rootDigest)
     if (newestZxid(znode.stat) > lastWrite || unlike) note(path)
@@ -51,7 +61,7 @@ export async function lookBeforeSecondCopy(
   tally.onSettled = (advances) => {
     // An ACL leaves no zxid; that it was changed shows in the directory's hash being unlike the one on record.
     for (const { directory, done } of advances) {
-      if (!done || !tally.aclDirectories.has(directory.path)) continue
+      if (mineUpTo !== null || !done || !tally.aclDirectories.has(directory.path)) continue
       const then = journal.directory(previous.id, directory.path)
       if (then !== null && !directory.targetSum.bytes().equals(then.childHash)) note(directory.path)
     }

@@ -11,8 +11,9 @@ import { type RootIdentity, type TreeSource, type TreeTarget, ZnodeError } from 
 import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
+import { isEphemeral } from '../tree/pairs.ts'
+import { takeBack } from './finish-acls.ts'
 import { type CopyOptions, outcomeOptions } from './options.ts'
-import { takeBack } from './temporary-access.ts'
 
 export interface CopyJob {
   source: TreeSource
@@ -32,6 +33,8 @@ export interface Beginning {
   resumed: boolean
   /** The finished run that wrote this target before. */
   previous: RunInfo | null
+  /** A resumed run that had written to the target already. */
+  begun: boolean
   targetExists: boolean
   /** The source's newest zxid at the start. */
   since: bigint
@@ -45,6 +48,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const { source, target, journal, options } = job
   const sourceIdentity = await source.identity()
   if (sourceIdentity === null) throw new UsageProblem(`The source root ${source.name} does not exist.`)
+  await refuseEphemeralRoot(source)
   const targetIdentity = await target.identity()
   const setup: RunSetup = {
     command: 'copy',
@@ -82,8 +86,8 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   return {
     run,
     resumed: resumes,
-    // A run that was broken off before it wrote anything has to look at the target first, as any second copy (rule 1).
-    previous: begun ? null : finishedHere(journal, targetIdentity),
+    previous: finishedHere(journal, targetIdentity),
+    begun,
     targetExists: targetIdentity !== null,
     since,
     filter: reserved
@@ -114,6 +118,15 @@ function finishedHere(journal: Journal | null, identity: RootIdentity | null): R
   if (finished === null || finished.targetIdentity === null || identity === null) return finished
   const { czxid, ctime } = finished.targetIdentity
   return czxid === identity.czxid && ctime === identity.ctime ? finished : null
+}
+
+/** It belongs to a session, and would leave nothing to copy. */
+async function refuseEphemeralRoot(source: TreeSource): Promise<void> {
+  const [reply] = await source.lane(0n).stat([''])
+  if (reply === undefined || reply instanceof ZnodeError || !isEphemeral(reply.stat)) return
+  throw new UsageProblem(
+    `The source root ${source.name} is an ephemeral znode, which is never copied; name a persistent one.`,
+  )
 }
 
 /** What the same command goes on from. */

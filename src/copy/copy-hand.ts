@@ -221,8 +221,8 @@ export class CopyHand implements MarchHand {
         emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
       }
       if (decision.stale) {
-        this.unequal++
-        this.#extras?.add(pair)
+        if (this.#extras === null) this.unequal++
+        else this.#extras.add(pair)
       }
     } else if (decision.do === 'extra') {
       if (this.#extras === null) this.extrasLeft++

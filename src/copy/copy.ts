@@ -17,6 +17,7 @@ import { collectExtras, deleteExtras } from './deletion.ts'
 import { planCopy } from './dry-run.ts'
 import { type Ending, interrupted, plainResult, proven, unproven } from './ending.ts'
 import { Extras } from './extras.ts'
+import { finishAcls } from './finish-acls.ts'
 import { hold } from './hold.ts'
 import { Kinds } from './kinds.ts'
 import { EPHEMERAL_FAILS } from './options.ts'
@@ -25,7 +26,7 @@ import { QuietWatch } from './quiet.ts'
 import { Quotas } from './quotas.ts'
 import { Recorder } from './recorder.ts'
 import { Repairer } from './repair.ts'
-import { finishAcls, TemporaryAccess } from './temporary-access.ts'
+import { TemporaryAccess } from './temporary-access.ts'
 
 export type { CopyJob } from './begin.ts'
 
@@ -40,6 +41,11 @@ const MOST_HELD_BACK = 100_000
 /** Paths in one sentence. */
 const MOST_NAMED = 10
 
+function latest(a: bigint | null, b: bigint | null): bigint {
+  const [left, right] = [a ?? 0n, b ?? 0n]
+  return left > right ? left : right
+}
+
 class Copy {
   readonly #job: CopyJob
   readonly #context: JobContext
@@ -47,6 +53,8 @@ class Copy {
   readonly #rules: CounterRules
   readonly #kinds: Kinds
   readonly #quiet: QuietWatch
+  /** A refusal leaves the run as one that can be resumed. */
+  #keepsRun = false
   /** The target's newest zxid before anything was written. */
   #targetBefore: bigint | null = null
 
@@ -73,6 +81,11 @@ class Copy {
     await this.#quiet.expect(this.#job.options.expectQuietMs)
     const beginning = await begin(this.#job, this.#context.emit)
     this.#march.filter = beginning.filter
+    if (leavesRoot(this.#job.target, this.#job.options)) {
+      const message =
+        'The root / of the target keeps its own data, ACL and counter, and is in neither digest (--include-root).'
+      this.#context.emit({ type: 'note', message })
+    }
     this.#announce(beginning)
     const { run } = beginning
     if (run === null) return this.#plan(beginning)
@@ -83,7 +96,7 @@ class Copy {
       else this.#finish(run, result)
     } catch (error) {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
-      if (error instanceof SafetyRefusal) {
+      if (error instanceof SafetyRefusal && !this.#keepsRun) {
         await this.#finishAcls(run)
         this.#finish(run, plainResult('refused', error.message, this.#context.counts))
       } else run.interrupt(this.#context.counts)
@@ -118,7 +131,7 @@ class Copy {
 
   async #work(run: Run, beginning: Beginning): Promise<JobResult> {
     const { source, target, journal, options } = this.#job
-    const { previous, since } = beginning
+    const { previous, since, begun } = beginning
     this.#targetBefore = await target.position()
     if (previous !== null && journal !== null && beginning.targetExists) {
       this.#context.emit({ type: 'phase', phase: 'plan' })
@@ -138,7 +151,11 @@ class Copy {
         marchOptions,
         tallyOptions,
         options.overwriteNewer,
-        () => inheritHashes(journal, previous, run),
+        begun ? latest(previous.lastWrite, run.info.lastWrite) : null,
+        () => {
+          if (begun) this.#keepsRun = true
+          else inheritHashes(journal, previous, run)
+        },
         { ...this.#context, emit },
       )
       if (!look.whole) return interrupted(this.#context.counts, 0)
@@ -148,7 +165,7 @@ class Copy {
         (look.tally.extras === 0 || !options.deleteExtras)
       ) {
         for (const event of said) this.#context.emit(event)
-        inheritHashes(journal, previous, run)
+        if (!begun) inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
         return this.#conclude(run, beginning, look.tally, 0)
       }
@@ -208,7 +225,7 @@ class Copy {
       await this.#rememberTarget(run)
       if (!options.verify) {
         await this.#finishAcls(run)
-        return await this.#unproven(run, beginning, hand)
+        return await this.#unproven(run, beginning, hand, extras?.stayed ?? 0)
       }
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
       counts.phaseDone = 0
@@ -317,12 +334,12 @@ class Copy {
     return { counts: this.#context.counts, leftOut: beginning.reserved + this.#kinds.refused, quiet }
   }
 
-  async #unproven(run: Run, beginning: Beginning, hand: CopyHand): Promise<JobResult> {
+  async #unproven(run: Run, beginning: Beginning, hand: CopyHand, stayed: number): Promise<JobResult> {
     const { counts } = this.#context
     const ending = await this.#afterwards(run, beginning)
     if (ending === null) return interrupted(counts, hand.moved)
     const digest = beginning.resumed || counts.failed > 0 ? null : hand.sum.hex()
-    const unequal = hand.unequal + (this.#job.options.merge ? 0 : hand.extrasLeft)
+    const unequal = hand.unequal + stayed + (this.#job.options.merge ? 0 : hand.extrasLeft)
     return unproven(ending, { unequal, moved: hand.moved, digest })
   }
 

@@ -40,6 +40,7 @@ export async function deleteExtras(
     emit({ type: 'note', message: 'Nothing was deleted, because some znodes failed.' })
     return
   }
+  extras.reportStaying()
   const count = extras.count()
   if (count === 0) return
   if (options.maxDelete !== null && count > options.maxDelete) {

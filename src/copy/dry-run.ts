@@ -40,6 +40,7 @@ export async function planCopy({
     if (!whole) return false
     refused?.report(emit)
     if (extras === null) return true
+    extras.reportStaying()
     for (const { path } of extras.doomed()) {
       counts.deleted++
       emit({ type: 'plan', path, action: 'delete', bytes: 0 })

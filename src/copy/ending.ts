@@ -40,7 +40,7 @@ export function unproven(
   })
   const left = counts.failed + leftOut
   if (left > 0) return result('incomplete', `${plural(left, 'znode')} could not be copied.`)
-  if (found.unequal > 0 && counts.deleted < found.unequal) {
+  if (found.unequal > 0) {
     const which = plural(found.unequal, 'znode on the target is', 'znodes on the target are')
     return result('different', `${which} not as on the source.`)
   }

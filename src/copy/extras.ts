@@ -18,6 +18,8 @@ export class Extras {
   /** Paths that must stay because something below them does. */
   readonly #staying = new Set<string>()
   readonly #context: JobContext
+  /** Znodes that are only on the target and stay there. */
+  stayed = 0
 
   constructor(context: JobContext) {
     this.#context = context
@@ -40,10 +42,11 @@ export class Extras {
   }
 
   /** What a deletion would take, children first. */
-  *doomed(): Generator<{ path: string; version: number }> {
+  *doomed(onStay?: (path: string) => void): Generator<{ path: string; version: number }> {
     const staying = new Set(this.#staying)
     for (const { path, value } of this.#spool.backward()) {
       if (staying.has(path)) {
+        onStay?.(path)
         const parent = parentPath(path)
         if (parent !== null) staying.add(parent)
       } else yield { path, version: value }
@@ -54,6 +57,11 @@ export class Extras {
     let count = 0
     for (const _ of this.doomed()) count++
     return count
+  }
+
+  /** Names the directories that stay for the sake of what is below them. */
+  reportStaying(): void {
+    for (const _ of this.doomed((path) => this.#stay(path, 'holds-what-stays')));
   }
 
   async delete(source: TreeSource, target: TreeTarget): Promise<void> {
@@ -107,6 +115,7 @@ export class Extras {
   }
 
   #stay(path: string, reason: string): void {
+    this.stayed++
     this.#context.counts.skipped++
     this.#context.emit({ type: 'skipped', path, reason })
     for (let parent = parentPath(path); parent !== null; parent = parentPath(parent))

@@ -1,11 +1,13 @@
 /** The proof after a copy: both sides are read again, and what differs is copied and compared again, in rounds. */
 import type { Run } from '../journal/index.ts'
-import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
+import { type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { JobContext } from '../tree/events.ts'
+import type { Filter } from '../tree/filter.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
-import { parentPath } from '../tree/path.ts'
+import { isEphemeral } from '../tree/pairs.ts'
+import { childPath, parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
@@ -72,7 +74,7 @@ export async function prove(
       if (result === 'updated') counts.updated++
       if (result === 'created' || result === 'updated') counts.bytesWritten += pair.source?.data?.length ?? 0
     }
-    await bringCounters(repaired.values(), counters, rules)
+    await bringCounters(repaired.values(), counters, rules, source, target, marchOptions.filter)
     emit({ type: 'phase', phase: 'verify' })
     await lookAgain(source, target, tally, marchOptions)
   }
@@ -84,6 +86,9 @@ async function bringCounters(
   repaired: Iterable<Repaired>,
   counters: Counters,
   rules: CounterRules,
+  source: TreeSource,
+  target: TreeTarget,
+  filter: Filter,
 ): Promise<void> {
   const goals: CounterGoal[] = []
   for (const { pair, decision, result } of repaired) {
@@ -101,7 +106,51 @@ async function bringCounters(
     if (sequence > 0 && pair.source?.stat.ephemeralOwner === 0n) goals.push({ ...goal, sequence })
     else if (goal.version !== null) goals.push(goal)
   }
-  if (goals.length > 0) await counters.bring(goals)
+  if (goals.length === 0) return
+  const unmade = await unmadeChildren(goals, source, target, filter)
+  await counters.bring(
+    goals.map((goal, at) =>
+      goal.sequence === null ? goal : { ...goal, sequence: goal.sequence - (unmade[at] as number) },
+    ),
+  )
+}
+
+/**
+ * How many children each has on the source that the target is still to get: they were born after the list that is
+ * being copied, and advance the counter themselves when they are made. To count them twice cannot be undone.
+ */
+async function unmadeChildren(
+  goals: readonly CounterGoal[],
+  source: TreeSource,
+  target: TreeTarget,
+  filter: Filter,
+): Promise<number[]> {
+  const paths = goals.map((goal) => goal.path)
+  const lane = source.lane(0n)
+  const [there, here] = await Promise.all([lane.list(paths), target.settled.list(paths)])
+  const counts: number[] = []
+  for (const [at, path] of paths.entries()) {
+    const [listed, made] = [there[at], here[at]]
+    if (
+      listed === undefined ||
+      made === undefined ||
+      listed instanceof ZnodeError ||
+      made instanceof ZnodeError
+    ) {
+      counts.push(0)
+      continue
+    }
+    const known = new Set(made.names)
+    const missing = listed.names
+      .map((name) => childPath(path, name))
+      .filter((child) => {
+        return !known.has(child.slice(path === '' ? 0 : path.length + 1)) && filter.judge(child) === 'in'
+      })
+    const stats = await lane.stat(missing)
+    // Ephemerals are not copied: theirs are steps that nobody else takes.
+    counts.push(stats.filter((reply) => !(reply instanceof ZnodeError) && !isEphemeral(reply.stat)).length)
+  }
+  return counts
 }
 
 /** A directory's hash on record follows a change by one subtraction and one addition. */

@@ -7,22 +7,12 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { Run } from '../journal/index.ts'
-import { type AclList, aclList, Perms, restoreAcl, storeAcl } from '../tree/acl.ts'
-import {
-  type Change,
-  type ChangeOutcome,
-  type TemporaryIdentity,
-  type TreeTarget,
-  ZnodeError,
-} from '../tree/contracts.ts'
+import { type AclList, aclList, Perms, storeAcl } from '../tree/acl.ts'
+import { type TemporaryIdentity, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
-import type { Emit } from '../tree/events.ts'
 import { isEphemeral, type Pair, sameAcls } from '../tree/pairs.ts'
 import { childPath } from '../tree/path.ts'
 import { nextSequence } from '../tree/znode.ts'
-
-const BATCH = 256
-const MAX_TRIES = 5
 
 /** When the probe itself could not be carried out, because the parent is missing, say. */
 const NOT_READY = new ZnodeError(
@@ -153,77 +143,4 @@ export class TemporaryAccess {
     this.#withEntry.set(acl, list)
     return list
   }
-}
-
-/**
- * Gives every znode that carries the temporary entry its final ACL, deepest first, and forgets the identity when none
- * is left. Returns what could not be set.
- */
-export async function finishAcls(run: Run, target: TreeTarget, emit: Emit): Promise<number> {
-  const open = run.temporaryAcls().sort((a, b) => depthOf(b.path) - depthOf(a.path))
-  let failed = 0
-  for (let at = 0; at < open.length; at += BATCH) {
-    let batch = open.slice(at, at + BATCH)
-    for (let tries = 1; batch.length > 0; tries++) {
-      const changes = batch.map(
-        ({ path, finalAcl }): Change => ({ kind: 'setAcl', path, acl: restoreAcl(finalAcl), aversion: -1 }),
-      )
-      const outcomes = await Promise.all(
-        (await target.writeEach(changes)).map((outcome, index) =>
-          lookedAt(outcome, changes[index] as Change, target),
-        ),
-      )
-      const isDone = (outcome: ChangeOutcome) =>
-        outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)
-      run.removeTemporaryAcls(
-        batch.filter((_, index) => isDone(outcomes[index] as ChangeOutcome)).map(({ path }) => path),
-      )
-      const left = batch.flatMap((row, index) => {
-        const outcome = outcomes[index] as ChangeOutcome
-        return isDone(outcome) ? [] : [{ row, outcome }]
-      })
-      const again = left.filter(
-        ({ outcome }) =>
-          tries < MAX_TRIES &&
-          (outcome === 'unsettled' || (outcome instanceof ZnodeError && outcome.code === 'THROTTLEDOP')),
-      )
-      for (const { row, outcome } of left) {
-        if (again.some((one) => one.row === row)) continue
-        failed++
-        const error =
-          outcome instanceof ZnodeError
-            ? outcome
-            : new ZnodeError('UNSETTLED', 'it is not known whether its final ACL was set')
-        const message = `it still carries the run's temporary identity: ${error.message}; the same command again, or "runs abandon ${run.id}", sets its final ACL`
-        emit({ type: 'failed', path: row.path, side: 'target', code: error.code, message })
-      }
-      batch = again.map(({ row }) => row)
-      if (batch.length > 0) await target.settle()
-    }
-  }
-  if (failed === 0) run.wipeIdentitySecret()
-  return failed
-}
-
-/** An ACL is refused before the server looks whether there is such a znode: it may never have been written to. */
-async function lookedAt(
-  outcome: ChangeOutcome,
-  { path }: Change,
-  { temporary }: TreeTarget,
-): Promise<ChangeOutcome> {
-  const refused = outcome instanceof ZnodeError && outcome.code === 'INVALIDACL'
-  return refused && !(await temporary.carriesEntry(path)) ? 'done' : outcome
-}
-
-/** Takes back what a run that will not be resumed left on the target. */
-export async function takeBack(run: Run, target: TreeTarget, emit: Emit): Promise<number> {
-  const secret = run.identitySecret()
-  if (secret !== null) await target.temporary.assume(JSON.parse(secret.toString()) as TemporaryIdentity)
-  const failed = await finishAcls(run, target, emit)
-  if (failed === 0) run.abandon()
-  return failed
-}
-
-function depthOf(path: string): number {
-  return path === '' ? 0 : path.split('/').length
 }

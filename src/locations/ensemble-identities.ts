@@ -1,7 +1,13 @@
 /** Identities that exist only for one run, at an ensemble. */
 import { createHash, randomBytes } from 'node:crypto'
 import { type AclEntry, type AclList, Perms } from '../tree/acl.ts'
-import type { IdentityProbe, TemporaryIdentities, TemporaryIdentity } from '../tree/contracts.ts'
+import type {
+  Carried,
+  IdentityProbe,
+  TemporaryIdentities,
+  TemporaryIdentity,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import { absolutePath } from '../tree/path.ts'
 import {
   AuthFailedError,
@@ -67,11 +73,20 @@ export class EnsembleIdentities implements TemporaryIdentities {
     return { perms: Perms.all, scheme: 'digest', id: Buffer.from(idOf(identity)) }
   }
 
-  async carriesEntry(path: string): Promise<boolean> {
-    const { root, writing, acls } = this.#setup
-    const [reply] = await writing.read(operations.getAclRaw, [absolutePath(root, path)])
-    if (reply === undefined || reply instanceof ZooKeeperError) return reply?.code !== 'NONODE'
-    return acls.hidesPartOf(reply.aclBytes)
+  async carried(paths: readonly string[]): Promise<(Carried | null | ZnodeError)[]> {
+    const { root, writing, acls, failures } = this.#setup
+    const replies = await writing.read(
+      operations.getAclRaw,
+      paths.map((path) => absolutePath(root, path)),
+    )
+    return replies.map((reply) => {
+      if (!(reply instanceof ZooKeeperError)) {
+        if (!acls.hidesPartOf(reply.aclBytes)) return null
+        return { acl: acls.list(reply.aclBytes), aversion: reply.stat.aversion }
+      }
+      // Gone, or not ours: an entry of ours would let us look.
+      return reply.code === 'NONODE' || reply.code === 'NOAUTH' ? null : failures.ofZnode(reply)
+    })
   }
 
   /** A multi that must fail at its last operation, if it does not fail before: nothing of it is ever carried out. */

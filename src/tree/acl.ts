@@ -41,23 +41,6 @@ export function storeAcl(list: AclList): Buffer {
   return Buffer.concat([count, ...list.entries.map(encodeEntry)])
 }
 
-export function restoreAcl(bytes: Buffer): AclList {
-  const entries: AclEntry[] = []
-  let at = 4
-  const take = () => {
-    const length = bytes.readUInt32BE(at)
-    at += 4 + length
-    return bytes.subarray(at - length, at)
-  }
-  for (let left = bytes.readUInt32BE(0); left > 0; left--) {
-    const perms = bytes.readInt32BE(at)
-    at += 4
-    const scheme = take().toString()
-    entries.push({ perms, scheme, id: take() })
-  }
-  return aclList(entries)
-}
-
 export const OPEN_ACL = aclList([{ perms: Perms.all, scheme: 'world', id: Buffer.from('anyone') }])
 
 function isMasked(entry: AclEntry): boolean {

@@ -121,6 +121,12 @@ export interface TemporaryIdentity {
 /** `other-digest`: the servers hash otherwise; `no-digest`: they take no digest identities. */
 export type IdentityProbe = 'works' | 'other-digest' | 'no-digest' | ZnodeError
 
+/** An ACL as it is without our entries, and the version of what was read. */
+export interface Carried {
+  acl: AclList
+  aversion: number
+}
+
 export interface TemporaryIdentities {
   /** Algorithms that a server may have been set to, the usual one first. */
   readonly algorithms: readonly string[]
@@ -130,8 +136,8 @@ export interface TemporaryIdentities {
   assume(identity: TemporaryIdentity): Promise<void>
   /** The entry that grants an identity everything. */
   entryOf(identity: TemporaryIdentity): AclEntry
-  /** Whether this znode's ACL has an entry of an identity that was assumed; true also where it cannot be known. */
-  carriesEntry(path: string): Promise<boolean>
+  /** For each znode, its ACL without the entries of identities that were assumed; `null` where it has none of them. */
+  carried(paths: readonly string[]): Promise<(Carried | null | ZnodeError)[]>
   /** Whether children could be made under `path`, which does not exist yet, with this ACL. Makes nothing. */
   probe(path: string, acl: AclList): Promise<IdentityProbe>
 }

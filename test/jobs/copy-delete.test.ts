@@ -8,6 +8,17 @@ import { freshJournal, zkferry } from '../helpers/zkferry.ts'
 const ONCE = ['--rounds', '0']
 
 describe('--delete', () => {
+  test('what stays for the sake of what is excluded is named, and no clean end, also unverified', async () => {
+    const { from, to } = await pair('delete')
+    await plant(from, { '': null })
+    await plant(to, { '': null, only: null, 'only/lock': 'x', gone: null })
+    const args = ['copy', '--merge', '--delete', '--yes', '--exclude', '**/lock', from.location, to.location]
+    const { code, summary, skipped } = await zkferry([...args, '--no-verify'])
+    expect(code).toBe(1)
+    expect(summary).toMatchObject({ status: 'different', znodes: { deleted: 1 } })
+    expect(skipped()).toEqual(['only: holds-what-stays'])
+  })
+
   test('what only the target has goes, children first, and the trees are equal', async () => {
     const { from, to } = await pair('delete')
     await plant(from, { '': null, a: 'x' })

@@ -67,6 +67,12 @@ describe('what is refused, and then nothing is deleted', () => {
     expect(summary.znodes.deleted).toBe(3)
   })
 
+  test('a root that is an ephemeral itself', async () => {
+    const where = await place('3.9.5', 'rmr')
+    await plant(where, { '': { ephemeral: true } })
+    expect((await refused(where, ['--yes'], 7)).summary.message).toContain('such as (the root): somebody')
+  })
+
   test('a subtree of which something cannot be read', async () => {
     const where = await place('3.9.5', 'rmr')
     await plant(where, { '': null, a: 'x', shut: null, 'shut/below': null })

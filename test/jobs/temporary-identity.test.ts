@@ -116,6 +116,24 @@ test('killed, it is named by runs show, and the same command again leaves nothin
   expectNoSecret(journal)
 })
 
+test('an ACL that changes on the source meanwhile is the one that stays, not the one of the beginning', async () => {
+  const { from, to } = await pair('changed')
+  // Locks the tool out, and lets anyone change it.
+  const before = '17:world:anyone'
+  await plant(from, { '': null, shut: 'x', 'shut/a': 'a' })
+  await from.client.setACL(from.at('shut'), [parseAcl(before)])
+  await plant(from, Object.fromEntries(Array.from({ length: 600 }, (_, at) => [`z${at}`, 'later'])))
+  const args = ['copy', '--journal', freshJournal(), from.location, to.location]
+  await zkferryUntil([...args, '--rate', '200'], SOME_DONE, 'SIGKILL')
+  expect((await aclsOf(to)).shut).toHaveLength(2)
+  await from.client.setACL(from.at('shut'), [parseAcl(OPEN)])
+  const { code, stderr } = await zkferry(args)
+  expect(code, stderr).toBe(0)
+  expect((await aclsOf(to)).shut).toEqual([OPEN])
+  expect((await zkferry(['verify', from.location, to.location])).code).toBe(0)
+  expect((await zkferry(args)).code).toBe(0)
+})
+
 test('runs abandon takes the entries back without going on', async () => {
   const { from, to } = await pair('abandoned')
   await plantShut(from)

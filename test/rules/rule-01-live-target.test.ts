@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import { type Place, pair, parseAcl, plant, plantMany } from '../helpers/places.ts'
 import { readTree, zxids } from '../helpers/read-tree.ts'
-import { type Outcome, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
+import { freshJournal, type Outcome, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 describe('rule 1: a finished copy run again must not roll back a live target', () => {
   let from: Place
@@ -85,6 +85,27 @@ describe('rule 1: a finished copy run again must not roll back a live target', (
     expect(code, stderr).toBe(7)
     expect(zxids(await readTree(to))).toEqual(before)
   })
+})
+
+test('rule 1: a second copy that is broken off looks again before it goes on', async () => {
+  const { from, to } = await pair('live')
+  await plantMany(from, 20, 50)
+  const args = ['copy', '--journal', freshJournal(), from.location, to.location]
+  expect((await zkferry(args)).code).toBe(0)
+  const names = Array.from({ length: 50 }, (_, at) => `z${String(at).padStart(6, '0')}`)
+  for (const dir of ['d00000', 'd00019']) {
+    await Promise.all(names.map((name) => from.client.setData(from.at(`${dir}/${name}`), Buffer.from('v2'))))
+  }
+  const copying = /"type":"progress","phase":"copy","znodes":[1-9]/
+  const stopped = await zkferryUntil([...args, '--concurrency', '1', '--rate', '400'], copying, 'SIGKILL')
+  expect(stopped.code).toBeNull()
+  await to.client.setData(to.at('d00019/z000007'), Buffer.from('live'))
+  const refused = await zkferry(args)
+  expect(refused.code, refused.stderr).toBe(7)
+  expect((await to.client.getData(to.at('d00019/z000007'))).data?.toString()).toBe('live')
+  const forced = await zkferry([...args, '--overwrite-newer'])
+  expect(forced.code, forced.stderr).toBe(0)
+  expect((await to.client.getData(to.at('d00019/z000007'))).data?.toString()).toBe('v2')
 })
 
 test('rule 1: a first copy that had nothing to write is no reason to refuse the second', async () => {

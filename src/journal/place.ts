@@ -1,8 +1,8 @@
 /** Where journals lie when the user names none. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { JournalProblem } from '../tree/errors.ts'
 
 const EXTENSION = '.journal'
@@ -21,7 +21,7 @@ export function stateDirectory(env: Record<string, string | undefined> = process
  */
 export function defaultJournalFile(stateDir: string, source: string, target: string): string {
   try {
-    mkdirSync(stateDir, { recursive: true, mode: 0o700 })
+    makeFolders(stateDir)
   } catch (error) {
     throw new JournalProblem(
       `The state folder ${stateDir} cannot be made (${(error as NodeJS.ErrnoException).code}); name a journal with --journal, or another folder in ZKFERRY_STATE.`,
@@ -31,6 +31,21 @@ export function defaultJournalFile(stateDir: string, source: string, target: str
   const [from, to] = [plain(source), plain(target)]
   const mark = createHash('sha256').update(`${from}\n${to}`).digest('hex').slice(0, 10)
   return join(stateDir, `${slug(from)}--${slug(to)}-${mark}${EXTENSION}`)
+}
+
+/** Step by step: Node's recursive mkdir never ends where the system says ENOENT for good, as below /proc. */
+function makeFolders(folder: string): void {
+  const missing: string[] = []
+  const last = resolve(folder)
+  for (let at = last; at === last || !existsSync(at); at = dirname(at)) missing.push(at)
+  for (const each of missing.reverse()) {
+    try {
+      mkdirSync(each, { mode: 0o700 })
+    } catch (error) {
+      // There already, or made by another process meanwhile.
+      if (!statSync(each, { throwIfNoEntry: false })?.isDirectory()) throw error
+    }
+  }
 }
 
 /** All journals in a state folder, sorted; none when there is no such folder. */

@@ -20,7 +20,7 @@ import {
 } from './job-options.ts'
 import { addKindOptions, type TtlRule } from './kind-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
-import { refuseOverlapInText } from './places.ts'
+import { refuseOverlapInText, refuseReserved } from './places.ts'
 import { runJob } from './shell.ts'
 import { count, duration, durationOption } from './values.ts'
 
@@ -130,6 +130,7 @@ function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): Cop
   const source = parseLocation(from, 'source')
   const target = parseLocation(to, 'target')
   refuseOverlapInText(source, target)
+  refuseReserved(target)
   if (flags.keepExisting && flags.overwriteNewer) {
     throw new UsageProblem('--keep-existing and --overwrite-newer contradict each other; leave one out.')
   }

@@ -16,6 +16,14 @@ export function refuseOverlapInText(source: ParsedLocation, target: ParsedLocati
   if (shareServer(source, target)) refuseOverlap(source, target)
 }
 
+/** @throws UsageProblem for a target in what every ensemble keeps for itself. */
+export function refuseReserved(target: ParsedLocation): void {
+  if (!isWithin(target.path, '/zookeeper')) return
+  throw new UsageProblem(
+    `The target ${target.text} belongs to the ensemble itself, as everything in /zookeeper does; name a path outside it.`,
+  )
+}
+
 /** For two locations that are known to be on one ensemble. @throws UsageProblem */
 export function refuseOverlap(source: ParsedLocation, target: ParsedLocation): void {
   const how = overlap(source, target)

@@ -9,7 +9,7 @@ import { examples, exitCodes } from './help.ts'
 import { type Io, isInteractive } from './io.ts'
 import { AUTH_HELP, addAuthOptions } from './job-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
-import { refuseOverlapInText } from './places.ts'
+import { refuseOverlapInText, refuseReserved } from './places.ts'
 import { runJob } from './shell.ts'
 import { count, duration, wrong } from './values.ts'
 
@@ -88,6 +88,7 @@ function request(flags: ZkcopyFlags, io: Io): CopyRequest {
   const source = parseLocation(flags.source, 'source')
   const target = parseLocation(flags.target, 'target')
   refuseOverlapInText(source, target)
+  refuseReserved(target)
   if (!flags.copyOnly && !flags.yes && !flags.dryRun && !isInteractive(io)) {
     throw new UsageProblem(
       'zkcopy without -c deletes what only the target has: it needs --yes (or -c) when there is no terminal to ask on.',

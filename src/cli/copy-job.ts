@@ -7,7 +7,7 @@ import { readAclMap } from './acl-map.ts'
 import type { CopyFlags } from './copy.ts'
 import { counterOptions } from './counter-options.ts'
 import { isInteractive } from './io.ts'
-import { identities, makeFilter, note, noteStrayIdentity, pace } from './job-options.ts'
+import { identities, makeFilter, note, noteStrayIdentity, noteUnmatched, pace } from './job-options.ts'
 import { kindOptions } from './kind-options.ts'
 import { openBoth } from './open-both.ts'
 import type { Shell } from './shell.ts'
@@ -42,7 +42,7 @@ export async function runCopy(
   const record = flags.dryRun ? await readRunJournal(shell, request) : null
   const [source, target] = await openBoth(shell, { from, to, sourceAuth, targetAuth, flags })
   const { copy } = await import('../copy/copy.ts')
-  return copy(
+  const result = await copy(
     {
       source,
       target,
@@ -76,6 +76,8 @@ export async function runCopy(
     },
     shell.context,
   )
+  noteUnmatched(shell, filter, result)
+  return result
 }
 
 /** A dry run writes nothing, but what earlier runs wrote is not strange to it. */

@@ -16,6 +16,7 @@ import {
   type FilterFlags,
   identities,
   makeFilter,
+  noteUnmatched,
   openLocation,
   type PaceFlags,
   pace,
@@ -75,9 +76,11 @@ async function run(shell: Shell, text: string, flags: DigestFlags): Promise<JobR
     version: version(),
   })
   const { digest } = await import('../verify/digest.ts')
-  return digest(
+  const result = await digest(
     location,
     { acl: !ignores(flags, 'acl'), filter, depth: flags.depth, ...pace(flags) },
     shell.context,
   )
+  noteUnmatched(shell, filter, result)
+  return result
 }

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { ParsedLocation } from '../locations/parse-location.ts'
 import type { Side, TreeTarget } from '../tree/contracts.ts'
 import { Interrupted, UsageProblem } from '../tree/errors.ts'
+import type { JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { readIdentities } from './auth.ts'
 import type { Shell } from './shell.ts'
@@ -78,6 +79,13 @@ export async function makeFilter(flags: FilterFlags): Promise<Filter> {
       cause: error,
     })
   }
+}
+
+/** Says which includes let nothing in: most likely a mistake, and else it looks like an empty subtree. */
+export function noteUnmatched(shell: Shell, filter: Filter, { status }: JobResult): void {
+  // What an earlier run or an interrupted one has not shown to the filter may well match.
+  if (status === 'interrupted' || shell.begun?.resumed) return
+  for (const glob of filter.unmatched) note(shell, `no znode matched --include '${glob}'`)
 }
 
 export const AUTH_HELP = `

@@ -82,8 +82,49 @@ export function glob(flag: string): (text: string, before: string[] | undefined)
     if (text === '') throw wrong(flag, text, 'is empty: give a glob such as "config/**"')
     if (text.startsWith('/'))
       throw wrong(flag, text, "begins with a slash: globs match the path below the location's root")
+    if (text.endsWith('/')) {
+      const bare = text.replace(/\/+$/, '')
+      throw wrong(
+        flag,
+        text,
+        `ends in a slash: write "${bare}" for the znode, "${bare}/**" for all below it, too`,
+      )
+    }
+    if (text.includes('//'))
+      throw wrong(flag, text, `has an empty segment: write "${text.replace(/\/{2,}/g, '/')}"`)
+    const odd = unbalanced(text)
+    if (odd !== null) {
+      throw wrong(
+        flag,
+        text,
+        `has a "${odd}" without its counterpart: close it, or write "\\${odd}" for the character itself`,
+      )
+    }
     return [...(before ?? []), text]
   }
+}
+
+const CLOSING: Readonly<Record<string, string>> = { '{': '}', '(': ')' }
+
+/** The first bracket that has no counterpart, or `null`. A glob with one silently matches nothing. */
+function unbalanced(glob: string): string | null {
+  const open: string[] = []
+  for (let at = 0; at < glob.length; at++) {
+    const char = glob[at] as string
+    if (char === '\\') at++
+    else if (char === '[') {
+      // A "]" that comes first is one of the characters; other brackets in there are, too.
+      const end = /^\[(?:[!^](?:\\.|[^\\])|\\.|[^\\!^])(?:\\.|[^\]\\])*\]/.exec(glob.slice(at))
+      if (end === null) return char
+      at += end[0].length - 1
+    } else if (char in CLOSING) open.push(char)
+    else if (char === '}' || char === ')') {
+      const opening = open.pop()
+      if (opening === undefined) return char
+      if (CLOSING[opening] !== char) return opening
+    } else if (char === ']') return char
+  }
+  return open.at(-1) ?? null
 }
 
 export function wrong(flag: string, text: string, complaint: string): UsageProblem {

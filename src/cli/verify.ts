@@ -25,6 +25,7 @@ import {
   identities,
   makeFilter,
   noteStrayIdentity,
+  noteUnmatched,
   type PaceFlags,
   pace,
 } from './job-options.ts'
@@ -142,7 +143,9 @@ async function againstSource(shell: Shell, from: string, to: string, flags: Veri
     })
     announce(context, null, source.name, target.name)
     const { verify } = await import('../verify/verify.ts')
-    return verify(source, target, options, context)
+    const result = await verify(source, target, options, context)
+    noteUnmatched(shell, options.filter, result)
+    return result
   })
 }
 

@@ -11,17 +11,28 @@ export type Verdict = 'in' | 'on-the-way' | 'out'
 
 type Matcher = (path: string) => boolean
 
+interface Include {
+  readonly glob: string
+  readonly matches: Matcher
+}
+
+/** What has matched, by list of includes: a filter made of another's list goes on with what that one remembers. */
+const MET = new WeakMap<readonly string[], Set<string>>()
+
 export class Filter {
   readonly include: readonly string[]
   readonly exclude: readonly string[]
-  readonly #included: readonly Matcher[]
+  readonly #included: readonly Include[]
+  readonly #met: Set<string>
   readonly #excluded: readonly Matcher[]
   readonly #leads: readonly Matcher[]
 
   constructor(include: readonly string[] = [], exclude: readonly string[] = []) {
     this.include = include
     this.exclude = exclude
-    this.#included = include.map((glob) => picomatch(glob, { dot: true }))
+    this.#included = include.map((glob) => ({ glob, matches: picomatch(glob, { dot: true }) }))
+    this.#met = MET.get(include) ?? new Set()
+    MET.set(include, this.#met)
     this.#excluded = exclude.map((glob) => picomatch(glob, { dot: true }))
     this.#leads = include.map(leadsTo)
   }
@@ -30,11 +41,16 @@ export class Filter {
     return this.#included.length === 0 && this.#excluded.length === 0
   }
 
+  /** The includes that no path has matched yet. */
+  get unmatched(): string[] {
+    return this.include.filter((glob) => !this.#met.has(glob))
+  }
+
   /** Asked from the top down: a path is only asked about when its ancestors were not `out`. */
   judge(path: string): Verdict {
     if (path === '' || this.everything) return 'in'
     if (this.#excluded.some((matches) => matches(path))) return 'out'
-    if (this.#included.length === 0 || this.#included.some((matches) => matches(path))) return 'in'
+    if (this.#included.length === 0 || this.#isIncluded(path)) return 'in'
     return this.#leads.some((leads) => leads(path)) ? 'on-the-way' : 'out'
   }
 
@@ -44,6 +60,17 @@ export class Filter {
       if (this.judge(path.slice(0, slash)) === 'out') return false
     }
     return this.judge(path) === 'in'
+  }
+
+  /** Asks an include that has matched nothing yet even when another one has let the path in already. */
+  #isIncluded(path: string): boolean {
+    let included = false
+    for (const { glob, matches } of this.#included) {
+      if ((included && this.#met.has(glob)) || !matches(path)) continue
+      included = true
+      this.#met.add(glob)
+    }
+    return included
   }
 }
 

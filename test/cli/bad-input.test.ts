@@ -59,6 +59,9 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', `${A}/b`, A], 2, 'lies inside the target'],
   [['copy', 'h:1/', 'h:1/b'], 2, 'lies inside the source'],
   [['verify', A, A], 2, 'are the same place'],
+  [['copy', A, 'h:1/zookeeper'], 2, 'h:1/zookeeper belongs to the ensemble itself'],
+  [['copy', '--dry-run', A, 'h:1/zookeeper/quota/a'], 2, 'h:1/zookeeper/quota/a belongs to the ensemble'],
+  [['zkcopy', '-s', A, '-t', 'h:1/zookeeper/a', '-c'], 2, 'h:1/zookeeper/a belongs to the ensemble'],
   [['zkcopy', '-s', A, '-t', A, '-c'], 2, 'are the same place'],
   // Values
   [['copy', '--timeout', '30', A, B], 2, '--timeout "30" is not a duration'],
@@ -74,6 +77,9 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', '--rounds', '1e3', A, B], 2, '--rounds "1e3"'],
   [['copy', '--exclude', '/a/**', A, B], 2, '--exclude "/a/**"'],
   [['copy', '--include', '', A, B], 2, '--include ""'],
+  [['digest', '--include', 'x/', A], 2, '--include "x/" ends in a slash: write "x"'],
+  [['verify', '--exclude', 'x//y', A, B], 2, '--exclude "x//y" has an empty segment: write "x/y"'],
+  [['copy', '--include', 'x/(z', A, B], 2, '--include "x/(z" has a "(" without its counterpart'],
   [['digest', '--depth', '-', A], 2, '--depth "-"'],
   [['digest', '--ignore', 'data', A], 2, '--ignore "data"'],
   // Flags that contradict each other, or need another
@@ -103,6 +109,7 @@ const cases: [string[], number, string | RegExp][] = [
   // Journals
   [['copy', '--journal', join(folder, 'no/such/run.journal'), A, B], 6, join(folder, 'no/such')],
   [['copy', '--journal', notJournal, A, B], 6, notJournal],
+  [['copy', '--journal', '/proc/none.journal', A, B], 6, '/proc/none.journal'],
   [['runs', '--journal', join(folder, 'none.journal')], 6, 'none.journal'],
   [['verify', '--from-journal', join(folder, 'none.journal'), B], 6, 'none.journal'],
   [['verify', '--combined', join(folder, 'no/such/file'), A, B], 2, '--combined'],
@@ -157,4 +164,11 @@ test('without a command the help is shown on stderr, and the exit code says that
   expect(result.code).toBe(2)
   expect(result.stdout).toBe('')
   expect(result.stderr).toContain('Usage: zkferry')
+})
+
+test('a state folder that cannot be made ends the copy: also below /proc, where mkdir says ENOENT for good', async () => {
+  const result = await cli(['copy', '--json', A, B], { env: { ZKFERRY_STATE: '/proc/none/at/all' } })
+  expect(result.code, result.stderr).toBe(6)
+  expect(result.summary()).toMatchObject({ status: 'refused', exitCode: 6 })
+  expect(result.stderr).toContain('The state folder /proc/none/at/all cannot be made (ENOENT)')
 })

@@ -70,3 +70,17 @@ test('globs are gathered in order', () => {
   const collect = glob('--exclude')
   expect(collect('b/**', collect('a', undefined))).toEqual(['a', 'b/**'])
 })
+
+test.each(['[', '{a', 'x/(z', 'a]', 'b}', '{a,(b}', '[!]', '[]', '{a,b', '@(a'])(
+  'the glob %j has a bracket too few',
+  (text) => {
+    expect(() => glob('--include')(text, undefined)).toThrow(`--include "${text}" has a "`)
+  },
+)
+
+test.each(['[a-z]*', '[]]', '[!]x]', '[({]', '{a,b}/**', '@(a|b)', '{a,[}]}', '\\[', 'a\\}', '[\\]]'])(
+  'the glob %j is whole',
+  (text) => {
+    expect(glob('--include')(text, undefined)).toEqual([text])
+  },
+)

@@ -23,7 +23,7 @@ export const MEANINGS: Readonly<Record<ExitCode, string>> = {
   0: 'done, or identical',
   1: 'differences found, comparison complete (a copy whose source moved on, too)',
   2: 'usage or configuration; a source root that does not exist',
-  3: 'finished, but some znodes failed or were skipped against your will',
+  3: 'finished, but some znodes failed or were skipped against your will, or the output could not be written',
   4: 'the source (or the only location) is unreachable or lets nobody in',
   5: 'the target is unreachable or lets nobody in',
   6: 'the journal is locked, damaged, full, or belongs to another job',

@@ -1,19 +1,13 @@
 /** The process: the only place that exits. */
 import { escapeText } from '../report/escape.ts'
-import { StreamOutput } from '../report/output.ts'
+import { StreamOutput, unwritten } from '../report/output.ts'
 import { ExitCode } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { bug } from './sentence.ts'
 import { version } from './version.ts'
 
 const argv = process.argv.slice(2)
-const first = argv[0]
-
-if (first === '--version' || first === '-V') {
-  process.stdout.write(`${version()}\n`)
-} else {
-  process.exit(await main(argv))
-}
+process.exit(await main(argv))
 
 async function main(args: string[]): Promise<number> {
   let exitCode = 0
@@ -37,8 +31,17 @@ async function main(args: string[]): Promise<number> {
   }
   process.on('uncaughtException', (error) => crash(error))
   process.on('unhandledRejection', (error) => crash(error))
-  const { run } = await import('./program.ts')
-  await run(args, io)
-  await Promise.all([io.stdout.drained(), io.stderr.drained()])
+  if (args[0] === '--version' || args[0] === '-V') io.stdout.line(version())
+  else {
+    const { run } = await import('./program.ts')
+    await run(args, io)
+  }
+  await io.stdout.drained()
+  const { failure } = io.stdout
+  if (failure !== null && (exitCode === ExitCode.done || exitCode === ExitCode.different)) {
+    io.stderr.line(`zkferry: ${unwritten('The output', failure)}`)
+    exitCode = ExitCode.incomplete
+  }
+  await io.stderr.drained()
   return exitCode
 }

@@ -2,9 +2,12 @@
 import { combinedLine, FileOutput } from '../report/combined.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
-import type { Shell } from './shell.ts'
+import { type Shell, withUnwritten } from './shell.ts'
 
-/** Runs `job` with its marks sent on. @throws UsageProblem when the file cannot be written, at any time. */
+/**
+ * Runs `job` with its marks sent on. A file that is full does not end the job, but its result says so.
+ * @throws UsageProblem when the file cannot be opened.
+ */
 export async function withMarks(
   shell: Shell,
   file: string | undefined,
@@ -12,19 +15,21 @@ export async function withMarks(
 ): Promise<JobResult> {
   if (file === undefined) return job(shell.context)
   if (file === '-') return job(toStdout(shell))
-  const output = writing(file, () => new FileOutput(file))
+  const output = opened(file)
+  let result: JobResult
   try {
-    return await job({
+    result = await job({
       ...shell.context,
       emit(event) {
         if (event.type !== 'combined') return shell.context.emit(event)
-        writing(file, () => output.line(combinedLine(event.mark, event.path)))
+        output.line(combinedLine(event.mark, event.path))
       },
     })
   } finally {
     // Also after an interruption: what is known by then is worth having.
-    writing(file, () => output.close())
+    output.close()
   }
+  return output.failure === null ? result : withUnwritten(result, `--combined ${file}`, output.failure, shell)
 }
 
 function toStdout(shell: Shell): JobContext {
@@ -38,9 +43,9 @@ function toStdout(shell: Shell): JobContext {
   }
 }
 
-function writing<T>(file: string, work: () => T): T {
+function opened(file: string): FileOutput {
   try {
-    return work()
+    return new FileOutput(file)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new UsageProblem(`--combined ${file} cannot be written (${code}).`, { cause: error })

@@ -3,6 +3,7 @@
  * interrupted ends with the same summary as one that is done.
  */
 
+import { unwritten } from '../report/output.ts'
 import type { Printer } from '../report/printer.ts'
 import { summarise } from '../report/summary.ts'
 import type { TreeSource } from '../tree/contracts.ts'
@@ -141,6 +142,8 @@ export async function runJob(
     }
   }
   await shell.close()
+  await io.stdout.drained()
+  if (io.stdout.failure !== null) result = withUnwritten(result, 'The output', io.stdout.failure, shell)
   signals.stop()
 
   const around = circumstances(request, signals, shell)
@@ -163,6 +166,15 @@ export async function runJob(
   if (message.stack) shell.trace(message.stack)
   printer.finish(summary, exitCode === ExitCode.done ? null : message.line)
   io.done(exitCode)
+}
+
+/** A result whose lines did not all arrive. Where the job itself has worse to say, that stays what the result says. */
+export function withUnwritten(result: JobResult, what: string, code: string, shell: Shell): JobResult {
+  const sentence = unwritten(what, code)
+  if (['done', 'identical', 'different'].includes(result.status))
+    return { ...result, status: 'incomplete', message: sentence }
+  shell.say(sentence)
+  return result
 }
 
 function circumstances(request: JobRequest, signals: Signals, shell: Shell): Circumstances {

@@ -1,6 +1,9 @@
+import { fstatSync, writeSync } from 'node:fs'
+
 /**
  * A stream that lines go to. A reader that has gone (`zkferry verify … | head`) ends the output, not the job:
- * the job's exit code is worth more than the rest of its lines.
+ * the job's exit code is worth more than the rest of its lines. What cannot be written for another reason ends the
+ * output, too, and is told at the end.
  */
 export interface Output {
   readonly isTerminal: boolean
@@ -14,18 +17,23 @@ export interface Output {
 const GATHER = 32 * 1024
 
 export class StreamOutput implements Output {
-  readonly #stream: NodeJS.WriteStream
+  readonly #stream: NodeJS.WriteStream & { fd: number }
   readonly #gathering: boolean
+  readonly #isFile: boolean
   #pending = ''
   #open = true
+  #failure: string | null = null
 
-  constructor(stream: NodeJS.WriteStream, options: { gathering: boolean }) {
+  constructor(stream: NodeJS.WriteStream & { fd: number }, options: { gathering: boolean }) {
     this.#stream = stream
     this.#gathering = options.gathering
-    stream.on('error', () => {
-      this.#open = false
-      this.#pending = ''
-    })
+    this.#isFile = fstatSync(stream.fd).isFile()
+    stream.on('error', (error) => this.#end(error))
+  }
+
+  /** The system's code for why not everything could be written, once `drained`; `null` also when nobody reads. */
+  get failure(): string | null {
+    return this.#failure
   }
 
   get isTerminal(): boolean {
@@ -42,16 +50,38 @@ export class StreamOutput implements Output {
     if (!this.#open || this.#pending === '') return
     const text = this.#pending
     this.#pending = ''
-    this.#stream.write(text)
+    if (this.#isFile) this.#writeFile(Buffer.from(text))
+    else this.#stream.write(text)
+  }
+
+  /** A disk that is all but full takes a part of what it is given, which Node's own stream for files overlooks. */
+  #writeFile(bytes: Buffer): void {
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#stream.fd, bytes, at)
+    } catch (error) {
+      this.#end(error as NodeJS.ErrnoException)
+    }
+  }
+
+  #end(error: NodeJS.ErrnoException): void {
+    if (this.#open && error.code !== 'EPIPE') this.#failure = error.code ?? error.message
+    this.#open = false
+    this.#pending = ''
   }
 
   /** Resolves when the system has taken everything, or nobody reads any more. */
   drained(): Promise<void> {
     this.flush()
-    if (!this.#open || this.#stream.writableLength === 0) return Promise.resolve()
+    if (!this.#open) return Promise.resolve()
+    // Even when nothing waits: the error of a write that is over may still be on its way.
     return new Promise((resolve) => {
       this.#stream.once('error', () => resolve())
-      this.#stream.write('', () => resolve())
+      this.#stream.write('', (error) => (error ? setImmediate(resolve) : resolve()))
     })
   }
+}
+
+/** The sentence for output that is not complete. */
+export function unwritten(what: string, code: string): string {
+  return `${what} could not be written (${code}); what is there of it is not complete.`
 }

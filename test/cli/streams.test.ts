@@ -1,6 +1,7 @@
 /** stdout and stderr as pipes: who reads, and who has stopped reading. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cli } from './run-cli.ts'
@@ -34,6 +35,68 @@ describe('a reader that goes away', () => {
     expect(exit, stderr).toBe(code)
     expect(stderr).not.toContain('EPIPE')
     expect(stderr).not.toContain('    at ')
+  })
+})
+
+describe('output that cannot be written', () => {
+  /** With stdout at a device that is always full. */
+  async function onFull(args: string[]): Promise<{ code: unknown; stderr: string }> {
+    const full = openSync('/dev/full', 'w')
+    try {
+      const child = spawn(process.execPath, [BIN, ...args], { stdio: ['ignore', full, 'pipe'] })
+      let stderr = ''
+      child.stderr?.on('data', (chunk) => {
+        stderr += chunk
+      })
+      const [code] = await once(child, 'close')
+      return { code, stderr }
+    } finally {
+      closeSync(full)
+    }
+  }
+  const said = (stderr: string) => stderr.match(/could not be written \(ENOSPC\)/g)
+
+  test.each([
+    ['digest', () => ['digest', from.location], 3],
+    ['digest --json', () => ['digest', '--quiet', '--json', from.location], 3],
+    ['verify with differences', () => ['verify', '--rounds', '0', from.location, to.location], 3],
+    ['--help', () => ['copy', '--help'], 3],
+    ['--version', () => ['--version'], 3],
+  ] as const)('%s says so once, exit code 3', async (_name, args, expected) => {
+    const { code, stderr } = await onFull(args())
+    expect(code, stderr).toBe(expected)
+    expect(said(stderr)).toHaveLength(1)
+    expect(stderr).not.toContain('    at ')
+  })
+
+  test('a code that says more stays', async () => {
+    const { code, stderr } = await onFull(['digest', '--json', '127.0.0.1:2181'])
+    expect(code, stderr).toBe(2)
+  })
+
+  test('the file of --combined', async () => {
+    const args = ['verify', '--json', '--rounds', '0', '--combined', '/dev/full', from.location, to.location]
+    const result = await cli(args)
+    expect(result.code, result.stderr).toBe(3)
+    expect(result.summary()).toMatchObject({ status: 'incomplete', exitCode: 3 })
+    expect(result.stderr).toContain('zkferry: --combined /dev/full could not be written (ENOSPC)')
+  })
+})
+
+describe('an include that lets nothing in', () => {
+  test('is named in the summary of digest, verify and copy; one that does is not', async () => {
+    const globs = ['--include', 'd1/**', '--include', 'd1/z1', '--include', 'nothing']
+    const outcomes = await Promise.all([
+      cli(['digest', '--json', ...globs, from.location]),
+      cli(['verify', '--json', '--rounds', '0', ...globs, from.location, to.location]),
+      cli(['copy', '--json', ...globs, from.location, `${to.location}-included`]),
+    ])
+    for (const outcome of outcomes) {
+      const notes = outcome.json().filter(({ type }) => type === 'note')
+      expect(notes, outcome.stderr).toEqual([
+        { type: 'note', message: "no znode matched --include 'nothing'" },
+      ])
+    }
   })
 })
 

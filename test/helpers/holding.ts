@@ -85,7 +85,12 @@ export class HoldingCopy {
 /** Ends a session that another process has, as its servers would when they hear nothing from it any more. */
 export async function endSession(place: Place, sessionId: bigint): Promise<void> {
   const resume = { sessionId, password: passwordOf(sessionId) }
-  await (await ZooKeeperClient.connect({ connect: place.address, resume })).close()
+  // Its owner may take it back before we have closed it.
+  for (let ended = false; !ended; ) {
+    const client = await ZooKeeperClient.connect({ connect: place.address, resume })
+    await client.close()
+    ended = client.closeConfirmed
+  }
 }
 
 /** What a server gives a session as its password: `new Random(id ^ 0xB3415C00).nextBytes(16)`, in Java. */

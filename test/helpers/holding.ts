@@ -1,7 +1,7 @@
 /** A `zkferry copy --ephemeral hold` that runs while a test looks on. */
 import type { ChildProcess } from 'node:child_process'
 import { onTestFinished } from 'vitest'
-import { ZooKeeperClient } from '../../src/zookeeper/index.ts'
+import { SessionExpiredError, ZooKeeperClient } from '../../src/zookeeper/index.ts'
 import { type CliResult, cli } from '../cli/run-cli.ts'
 import { eventually } from '../zookeeper/helpers.ts'
 import type { Place } from './places.ts'
@@ -87,9 +87,14 @@ export async function endSession(place: Place, sessionId: bigint): Promise<void>
   const resume = { sessionId, password: passwordOf(sessionId) }
   // Its owner may take it back before we have closed it.
   for (let ended = false; !ended; ) {
-    const client = await ZooKeeperClient.connect({ connect: place.address, resume })
-    await client.close()
-    ended = client.closeConfirmed
+    try {
+      const client = await ZooKeeperClient.connect({ connect: place.address, resume })
+      await client.close()
+      ended = client.closeConfirmed
+    } catch (error) {
+      if (!(error instanceof SessionExpiredError)) throw error
+      ended = true
+    }
   }
 }
 

@@ -17,7 +17,7 @@ import { type Pace, UNLIMITED, Window } from './windows.ts'
 /** Znodes in one group: enough to fill a batch, few enough to lose little when the process is killed. */
 const GROUP_ZNODES = 256
 /** Groups in flight: their Stats and ACLs, which cost a server most, keep all sessions busy. */
-const GROUPS = 16
+const GROUPS = 32
 /** Znodes whose data are in hand: what a killed process has read in vain. */
 const WINDOW_ZNODES = 2048
 /** Data in hand, both sides together. */

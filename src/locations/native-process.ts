@@ -22,7 +22,7 @@ export interface NativeSetup {
 }
 
 /** A lone request that ended the process so often is given up. */
-const MAX_ENDS = 2
+const MAX_ENDS = 5
 const WAITING_MS = 5_000
 const WORKER = fileURLToPath(new URL('./native-worker.js', import.meta.url))
 

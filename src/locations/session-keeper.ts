@@ -66,7 +66,9 @@ export class SessionKeeper {
   /** Another identity for this session, also when it is opened anew. */
   async addAuth(auth: AuthInfo): Promise<void> {
     this.#options.auth = [...(this.#options.auth ?? []), auth]
-    await this.#open?.addAuth(auth)
+    // One that is just being opened was begun without it.
+    const client = await this.#client
+    await client?.addAuth(auth)
   }
 
   /** Sends requests and returns every outcome as it is; a session that has expired is replaced for the next call. */

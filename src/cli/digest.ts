@@ -17,10 +17,10 @@ import {
   identities,
   makeFilter,
   noteUnmatched,
-  openLocation,
   type PaceFlags,
   pace,
 } from './job-options.ts'
+import { openSource } from './open-location.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { runJob, type Shell } from './shell.ts'
 import { count } from './values.ts'
@@ -63,7 +63,7 @@ async function run(shell: Shell, text: string, flags: DigestFlags): Promise<JobR
   const at = parseLocation(text, 'location')
   const filter = await makeFilter(flags)
   const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
-  const location = await openLocation(shell, { location: at, side: 'source', auth, flags })
+  const location = await openSource(shell, { location: at, side: 'source', auth, flags })
   const { emit } = shell.context
   emit({
     type: 'run',

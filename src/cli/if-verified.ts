@@ -3,8 +3,9 @@ import { type ParsedLocation, parseLocation } from '../locations/parse-location.
 import type { TreeTarget } from '../tree/contracts.ts'
 import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { AuthInfo } from '../zookeeper/index.ts'
-import { type ConnectFlags, openLocation, type PaceFlags, pace } from './job-options.ts'
+import { type ConnectFlags, type PaceFlags, pace } from './job-options.ts'
 import { refuseOnePlace } from './open-both.ts'
+import { openSource } from './open-location.ts'
 import type { Shell } from './shell.ts'
 
 export interface IfVerifiedRequest {
@@ -36,7 +37,7 @@ export async function proveCopied(shell: Shell, request: IfVerifiedRequest): Pro
   const to = parseLocation(run.target, 'target')
   shell.say(`comparing with the copy ${to.text} (run ${run.id})`)
   const target = await refusingUnreachable(
-    openLocation(shell, { location: to, side: 'target', auth: targetAuth, flags }),
+    openSource(shell, { location: to, side: 'target', auth: targetAuth, flags }),
   )
   try {
     await refusingUnreachable(refuseOnePlace({ from: at, to, sourceAuth: auth, targetAuth, flags }))

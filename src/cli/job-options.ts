@@ -1,8 +1,7 @@
 /** Groups of options that several commands share, and what they mean to the jobs. */
 import type { Command } from 'commander'
-import type { ParsedLocation } from '../locations/parse-location.ts'
-import type { Side, TreeTarget } from '../tree/contracts.ts'
-import { Interrupted, UsageProblem } from '../tree/errors.ts'
+import type { Side } from '../tree/contracts.ts'
+import { UsageProblem } from '../tree/errors.ts'
 import type { JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { readIdentities } from './auth.ts'
@@ -140,41 +139,4 @@ export function noteStrayIdentity(shell: Shell): void {
 /** Something that belongs to the summary without being a problem. */
 export function note(shell: Shell, message: string): void {
   shell.context.emit({ type: 'note', message })
-}
-
-export interface Opening {
-  location: ParsedLocation
-  side: Side
-  auth: Awaited<ReturnType<typeof identities>>
-  flags: ConnectFlags
-}
-
-/** Opens a location for the job; the job's end closes it. */
-export async function openLocation(
-  shell: Shell,
-  { location, side, auth, flags }: Opening,
-): Promise<TreeTarget> {
-  const { openEnsemble } = await import('../locations/ensemble.ts')
-  const opening = openEnsemble({
-    location,
-    side,
-    auth,
-    sessionTimeoutMs: flags.timeout,
-    retryForMs: flags.retryFor,
-    sessions: flags.sessions,
-    gentle: flags.gentle === true,
-    avoidLeader: flags.avoidLeader === true,
-    emit: shell.context.emit,
-  })
-  return shell.own(await unlessAborted(opening, shell.context.signal))
-}
-
-/** Nobody waits fifteen minutes for an ensemble after Ctrl-C. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(new Interrupted('Interrupted while connecting; nothing was changed.'))
-    if (signal.aborted) stop()
-    signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }

@@ -1,8 +1,9 @@
 /** `--client native`: who reads the target of a verification. */
 import type { Command } from 'commander'
 import type { TreeSource } from '../tree/contracts.ts'
-import { note, type Opening, openLocation } from './job-options.ts'
-import { type BothPlaces, openBoth, refuseOnePlace } from './open-both.ts'
+import { note } from './job-options.ts'
+import { type BothPlaces, refuseOnePlace } from './open-both.ts'
+import { type Opening, openSource, requireEnsemble } from './open-location.ts'
 import type { Shell } from './shell.ts'
 import { wrong } from './values.ts'
 
@@ -27,10 +28,9 @@ export async function openBothWith(
   shell: Shell,
   places: BothPlaces,
 ): Promise<[TreeSource, TreeSource]> {
-  if (client === undefined) return openBoth(shell, places)
   const { from, to, sourceAuth, targetAuth, flags } = places
   const opened = await Promise.all([
-    openLocation(shell, { location: from, side: 'source', auth: sourceAuth, flags }),
+    openSource(shell, { location: from, side: 'source', auth: sourceAuth, flags }),
     openTargetWith(client, shell, { location: to, side: 'target', auth: targetAuth, flags }),
   ])
   await refuseOnePlace(places)
@@ -43,14 +43,14 @@ export async function openTargetWith(
   opening: Opening,
 ): Promise<TreeSource> {
   // Ours tells at once, and better, what is wrong with an address or an identity.
-  const own = await openLocation(shell, opening)
+  const own = await openSource(shell, opening)
   if (client === undefined) return own
   await own.close()
   const { openNativeSource } = await import('../locations/native-source.ts')
-  const { location, side, auth, flags } = opening
+  const { side, auth, flags } = opening
   const source = shell.own(
     await openNativeSource({
-      location,
+      location: requireEnsemble(opening.location, '--client native'),
       side,
       auth,
       sessionTimeoutMs: flags.timeout,

@@ -1,9 +1,10 @@
 /** Opens a job's two locations, and refuses those that turn out to be one place under two names. */
 import type { ParsedLocation } from '../locations/parse-location.ts'
-import type { TreeTarget } from '../tree/contracts.ts'
+import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { LocationProblem } from '../tree/errors.ts'
 import type { AuthInfo } from '../zookeeper/index.ts'
-import { type ConnectFlags, openLocation } from './job-options.ts'
+import type { ConnectFlags } from './job-options.ts'
+import { openSource, openTarget } from './open-location.ts'
 import { overlap, refuseOverlap } from './places.ts'
 import type { Shell } from './shell.ts'
 
@@ -15,11 +16,11 @@ export interface BothPlaces {
   flags: ConnectFlags
 }
 
-export async function openBoth(shell: Shell, places: BothPlaces): Promise<[TreeTarget, TreeTarget]> {
+export async function openBoth(shell: Shell, places: BothPlaces): Promise<[TreeSource, TreeTarget]> {
   const { from, to, sourceAuth, targetAuth, flags } = places
   const opened = await Promise.all([
-    openLocation(shell, { location: from, side: 'source', auth: sourceAuth, flags }),
-    openLocation(shell, { location: to, side: 'target', auth: targetAuth, flags }),
+    openSource(shell, { location: from, side: 'source', auth: sourceAuth, flags }),
+    openTarget(shell, { location: to, side: 'target', auth: targetAuth, flags }),
   ])
   await refuseOnePlace(places)
   return opened
@@ -33,6 +34,7 @@ export async function refuseOnePlace(places: BothPlaces): Promise<void> {
 }
 
 async function onOneEnsemble({ from, to, sourceAuth, targetAuth, flags }: BothPlaces): Promise<boolean> {
+  if (from.kind !== 'ensemble' || to.kind !== 'ensemble') return false
   const { isSameEnsemble } = await import('../locations/same-ensemble.ts')
   const retryForMs = flags.retryFor
   try {

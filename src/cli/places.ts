@@ -6,8 +6,8 @@ import { isWithin } from '../tree/path.ts'
 /** What the paths would be to each other on one ensemble, as a sentence's end; `null` when nothing. */
 export function overlap(source: ParsedLocation, target: ParsedLocation): string | null {
   if (source.path === target.path) return 'are the same place'
-  if (isWithin(source.path, target.path)) return 'are on one ensemble, and the source lies inside the target'
-  if (isWithin(target.path, source.path)) return 'are on one ensemble, and the target lies inside the source'
+  if (isWithin(source.path, target.path)) return 'are in one place, and the source lies inside the target'
+  if (isWithin(target.path, source.path)) return 'are in one place, and the target lies inside the source'
   return null
 }
 
@@ -30,8 +30,10 @@ export function refuseOverlap(source: ParsedLocation, target: ParsedLocation): v
   if (how !== null) throw new UsageProblem(`The source ${source.text} and the target ${target.text} ${how}.`)
 }
 
-/** A server belongs to one ensemble, so one in common is enough. */
+/** A server belongs to one ensemble, so one in common is enough; a file is itself. */
 function shareServer(a: ParsedLocation, b: ParsedLocation): boolean {
+  if (a.kind !== 'ensemble' || b.kind !== 'ensemble')
+    return a.kind !== 'ensemble' && b.kind !== 'ensemble' && a.file === b.file
   const names = new Set(a.hosts.map(({ host, port }) => `${host.toLowerCase()} ${port}`))
   return b.hosts.some(({ host, port }) => names.has(`${host.toLowerCase()} ${port}`))
 }

@@ -17,10 +17,10 @@ import {
   addPaceOptions,
   type ConnectFlags,
   identities,
-  openLocation,
   type PaceFlags,
   pace,
 } from './job-options.ts'
+import { openTarget, requireEnsemble } from './open-location.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { runJob, type Shell } from './shell.ts'
 import { count } from './values.ts'
@@ -79,7 +79,7 @@ export function register(command: Command, io: Io): void {
 }
 
 async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResult> {
-  const at = parseLocation(text, 'location')
+  const at = requireEnsemble(parseLocation(text, 'location'), 'rmr')
   if (at.path === '/' || isWithin(at.path, '/zookeeper')) {
     throw new SafetyRefusal(`rmr never removes ${at.path}: it is the ensemble's own.`)
   }
@@ -91,7 +91,7 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
   const targetAuth = await identities(authFlags, 'target', shell.io.env)
   // Where it is compared with its copy it is the source, also in what is said of it.
   const side = flags.ifVerified === undefined ? 'target' : 'source'
-  const location = await openLocation(shell, { location: at, side, auth, flags })
+  const location = await openTarget(shell, { location: at, side, auth, flags })
   const { emit } = shell.context
   emit({
     type: 'run',

@@ -3,7 +3,8 @@ import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type JobResult, newCounts } from '../tree/events.ts'
 import { plural } from '../tree/plural.ts'
-import { type ConnectFlags, identities, openLocation } from './job-options.ts'
+import { type ConnectFlags, identities } from './job-options.ts'
+import { openTarget } from './open-location.ts'
 import type { Shell } from './shell.ts'
 
 export async function abandon(
@@ -27,7 +28,7 @@ export async function abandon(
   if (left === 0) run.abandon()
   else {
     const auth = await identities(flags as unknown as Record<string, unknown>, 'target', shell.io.env, true)
-    const location = await openLocation(shell, {
+    const location = await openTarget(shell, {
       location: parseLocation(target, 'target'),
       side: 'target',
       auth,

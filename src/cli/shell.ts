@@ -9,6 +9,7 @@ import { summarise } from '../report/summary.ts'
 import type { TreeSource } from '../tree/contracts.ts'
 import { Interrupted, LocationProblem } from '../tree/errors.ts'
 import { type JobContext, type JobEvent, type JobResult, newCounts } from '../tree/events.ts'
+import { withLosses } from '../tree/losses.ts'
 import { ask } from './confirm.ts'
 import { type Circumstances, ExitCode, exitCodeOfStatus, outcomeOfError } from './exit-codes.ts'
 import type { Io } from './io.ts'
@@ -54,6 +55,10 @@ export class Shell {
 
   get throttled(): number {
     return this.#trees.reduce((sum, tree) => sum + tree.throttled, 0)
+  }
+
+  withLosses(result: JobResult): JobResult {
+    return this.#trees.reduce(withLosses, result)
   }
 
   /** A sentence on stderr, in every format. */
@@ -102,11 +107,19 @@ export class Shell {
   }
 
   #emit(event: JobEvent): void {
+    if (event.type === 'survived') this.#count(event)
     if (event.type !== 'run') return this.#printer.event(event)
     if (this.#begun) return
     // A zkcopy is a copy to the job, and a zkcopy to the user.
     this.#begun = { ...event, command: this.#command, version: version() }
     this.#printer.event(this.#begun)
+  }
+
+  /** In the job's own counts, which go into its journal. */
+  #count({ what, amount }: Extract<JobEvent, { type: 'survived' }>): void {
+    const { survived } = this.context.counts
+    survived[what] = Math.round((survived[what] + amount) * 10) / 10
+    if (what === 'waitedSeconds') survived.waits++
   }
 }
 
@@ -126,7 +139,7 @@ export async function runJob(
   let result: JobResult
   let error: unknown = null
   try {
-    result = await Promise.race([job(shell), crash(io), graceAfter(signals)])
+    result = shell.withLosses(await Promise.race([job(shell), crash(io), graceAfter(signals)]))
   } catch (thrown) {
     // A connection that breaks off because the user stopped the job is no failure of the ensemble.
     error =

@@ -8,6 +8,7 @@ import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { type Io, isInteractive } from './io.ts'
 import { AUTH_HELP, addAuthOptions } from './job-options.ts'
+import { requireEnsemble } from './open-location.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText, refuseReserved } from './places.ts'
 import { runJob } from './shell.ts'
@@ -85,8 +86,8 @@ export function prepare(args: string[]): string[] {
 }
 
 function request(flags: ZkcopyFlags, io: Io): CopyRequest {
-  const source = parseLocation(flags.source, 'source')
-  const target = parseLocation(flags.target, 'target')
+  const source = requireEnsemble(parseLocation(flags.source, 'source'), 'zkcopy')
+  const target = requireEnsemble(parseLocation(flags.target, 'target'), 'zkcopy')
   refuseOverlapInText(source, target)
   refuseReserved(target)
   if (!flags.copyOnly && !flags.yes && !flags.dryRun && !isInteractive(io)) {

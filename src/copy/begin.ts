@@ -60,13 +60,15 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     version: job.version,
   }
   const record = journal ?? job.record
-  if (job.restart && journal !== null) {
+  // A file is made anew each time: what a broken-off run had made of it is gone.
+  const restart = job.restart || target.staging !== undefined
+  if (restart && journal !== null) {
     journal.discard()
     for (const { id, hasTemporaryIdentity } of journal.runs()) {
       if (hasTemporaryIdentity) await takeBack(journal.open(id), target, emit)
     }
   }
-  const known = job.restart ? null : latestOf(record)
+  const known = restart ? null : latestOf(record)
   if (record !== null && known !== null) {
     const difference = differenceOfJobs(known, setup)
     if (difference !== null) {
@@ -90,9 +92,10 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     begun,
     targetExists: targetIdentity !== null,
     since,
-    filter: reserved
+    filter: (reserved
       ? new Filter(options.filter.include, [...options.filter.exclude, 'zookeeper'])
-      : options.filter,
+      : options.filter
+    ).on(source.holds),
     reserved: reserved ? 1 : 0,
   }
 }

@@ -23,7 +23,7 @@ import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
 import { isUnsupported, type Kinds, loseUnmakable, type Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { Recorder } from './recorder.ts'
-import { isPassing, type Repaired, type Repairer } from './repair.ts'
+import { isPassing, lookedAgain, type Repaired, type Repairer } from './repair.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
 
 const MOST_REMEMBERED = 100_000
@@ -134,9 +134,10 @@ export class CopyHand implements MarchHand {
     const directories = completed.filter((directory) => !directory.unreachable && this.#countsIn(directory))
     await this.#learnSequences(directories.filter((directory) => directory.sequence === null))
     const goals: CounterGoal[] = []
-    for (const { path, sequence, children, incomplete } of directories) {
+    for (const directory of directories) {
+      const { path, sequence, children, incomplete } = directory
       // Each child that was made counts already.
-      if (staysBehind(path, sequence ?? 0, children, this.#rules)) continue
+      if (staysBehind(directory, sequence ?? 0, children, this.#rules)) continue
       if (sequence !== null && sequence > children && !incomplete)
         goals.push({ path, sequence, version: null, data: null })
     }
@@ -170,7 +171,9 @@ export class CopyHand implements MarchHand {
     const replies = await this.#source.lane(0n).stat(directories.map((directory) => directory.path))
     for (const [at, directory] of directories.entries()) {
       const reply = replies[at]
-      directory.sequence = reply === undefined || reply instanceof ZnodeError ? 0 : nextSequence(reply.stat)
+      const there = reply === undefined || reply instanceof ZnodeError ? null : reply
+      directory.sequence = there === null ? 0 : nextSequence(there.stat)
+      directory.mode = there?.mode
     }
   }
 
@@ -265,12 +268,15 @@ export class CopyHand implements MarchHand {
   /** Creates for the directories above that only lead here and are not there yet. */
   #wayTo(directory: Directory | null): Change[] {
     if (directory === null || directory.unmade === null) return []
-    const { acl, data } = directory.unmade
+    const { acl, data, stat } = directory.unmade
     const { path } = directory
-    const mode = this.#kinds.modeFor(path)
+    const mode = this.#kinds.modeFor(path, directory.unmade)
     if (isUnsupported(mode)) throw new Error(`${path} was to be made, though its kind is not`)
     directory.unmade = null
-    return [...this.#wayTo(directory.parent), { kind: 'create', path, data, acl: acl ?? OPEN_ACL, mode }]
+    return [
+      ...this.#wayTo(directory.parent),
+      { kind: 'create', path, data, acl: acl ?? OPEN_ACL, mode, origin: stat },
+    ]
   }
 
   #count(pair: MarchPair, decision: Decision): void {
@@ -354,7 +360,9 @@ export class CopyHand implements MarchHand {
   }
 
   async #repair(open: MarchPair[]): Promise<void> {
-    const repaired = await this.#repairer.repair(open.map((pair) => pair.path))
+    const paths = open.map((pair) => pair.path)
+    this.#context.emit(lookedAgain(paths))
+    const repaired = await this.#repairer.repair(paths)
     for (const pair of open) {
       this.#dropDigest(pair)
       const now = repaired.get(pair.path) as Repaired
@@ -406,7 +414,7 @@ export class CopyHand implements MarchHand {
 
 /** `/` as a target keeps its own data and ACL unless the user says otherwise. */
 export function leavesRoot(target: TreeTarget, options: CopyOptions): boolean {
-  return target.rootPath === '/' && !options.includeRoot
+  return target.rootPath === '/' && target.staging === undefined && !options.includeRoot
 }
 
 function firstChange(decision: Decision): Change | null {

@@ -1,10 +1,11 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
 import type { Run, RunInfo } from '../journal/index.ts'
 import { withAclMap } from '../tree/acl-map.ts'
-import { type CounterRules, counterRules } from '../tree/counter-rules.ts'
+import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
 import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext, JobEvent, JobResult } from '../tree/events.ts'
+import { withLosses } from '../tree/losses.ts'
 import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { Pace } from '../tree/windows.ts'
@@ -20,7 +21,7 @@ import { Extras } from './extras.ts'
 import { finishAcls } from './finish-acls.ts'
 import { hold } from './hold.ts'
 import { Kinds } from './kinds.ts'
-import { EPHEMERAL_FAILS } from './options.ts'
+import { EPHEMERAL_FAILS, outcomeOptions } from './options.ts'
 import { prove } from './prove.ts'
 import { QuietWatch } from './quiet.ts'
 import { Quotas } from './quotas.ts'
@@ -51,6 +52,8 @@ class Copy {
   readonly #context: JobContext
   readonly #march: MarchOptions
   readonly #rules: CounterRules
+  /** What is brought up by steps: nothing, where a target keeps each znode's Stat. */
+  readonly #steps: CounterRules
   readonly #kinds: Kinds
   readonly #quiet: QuietWatch
   /** A refusal leaves the run as one that can be resumed. */
@@ -63,6 +66,7 @@ class Copy {
     this.#context = context
     const { options } = job
     this.#rules = counterRules(options.counters)
+    this.#steps = job.target.staging === undefined ? this.#rules : NO_COUNTERS
     this.#kinds = new Kinds(job.target, options.kinds)
     this.#march = {
       acl: options.acl,
@@ -93,7 +97,11 @@ class Copy {
     try {
       result = await this.#work(run, beginning)
       if (result.status === 'interrupted') run.interrupt(this.#context.counts)
-      else this.#finish(run, result)
+      else {
+        result = withLosses(result, this.#job.source)
+        await this.#publish(result, beginning)
+        this.#finish(run, result)
+      }
     } catch (error) {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
       if (error instanceof SafetyRefusal && !this.#keepsRun) {
@@ -194,7 +202,7 @@ class Copy {
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
       const access = new TemporaryAccess(target, run, {
-        rules: this.#rules,
+        rules: this.#steps,
         verify: options.verify,
         keepExisting: options.keepExisting,
       })
@@ -204,7 +212,7 @@ class Copy {
         source,
         target,
         counters,
-        rules: this.#rules,
+        rules: this.#steps,
         repairer: new Repairer(source, target, options, access, this.#kinds),
         access,
         kinds: this.#kinds,
@@ -293,7 +301,7 @@ class Copy {
     const { counts } = this.#context
     const whole = await planCopy({
       job: this.#job,
-      rules: this.#rules,
+      rules: this.#steps,
       kinds: this.#kinds,
       march: this.#march,
       targetExists: beginning.targetExists,
@@ -353,6 +361,22 @@ class Copy {
     }
     await this.#rememberTarget(run)
     return proven(ending, tally, stale, emit)
+  }
+
+  /** A file appears whole, whatever it holds: what it lacks stands in it, and in the result. */
+  async #publish(result: JobResult, { since }: Beginning): Promise<void> {
+    const { source, target, options, version } = this.#job
+    const { status, message, consistency, digest } = result
+    await target.staging?.publish({
+      source: source.name,
+      status,
+      message,
+      since,
+      consistency,
+      digest,
+      options: outcomeOptions(options),
+      version,
+    })
   }
 
   #finish(run: Run, result: JobResult): void {

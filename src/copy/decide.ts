@@ -43,16 +43,21 @@ export function decide(pair: Pair, options: DecisionRules): Decision {
     return source.stat.ephemeralOwner !== 0n ? { do: 'skip-ephemeral', stale: true } : { do: 'occupied' }
   }
   if (target !== null && options.keepExisting) return { do: 'keep' }
-  const mode = target === null ? options.modes.modeFor(path) : 'persistent'
+  const mode = target === null ? options.modes.modeFor(path, source) : 'persistent'
   if (isUnsupported(mode)) return { do: 'unsupported', reason: mode }
   const acl = source.acl === null ? OPEN_ACL : options.aclFor(pair)
   if (acl instanceof ZnodeError) return { do: 'fail', side: 'target', error: acl }
-  if (target === null) return { do: 'create', change: { kind: 'create', path, data: source.data, acl, mode } }
+  if (target === null) {
+    return {
+      do: 'create',
+      change: { kind: 'create', path, data: source.data, acl, mode, origin: source.stat },
+    }
+  }
   return {
     do: 'update',
     acl: what.includes('acl') ? { kind: 'setAcl', path, acl, aversion: target.stat.aversion } : null,
     data: what.includes('data')
-      ? { kind: 'setData', path, data: source.data, version: target.stat.version }
+      ? { kind: 'setData', path, data: source.data, version: target.stat.version, origin: source.stat }
       : null,
   }
 }

@@ -1,5 +1,6 @@
 /** Which counters of a znode a copy has to bring up. */
 import type { CounterRules } from '../tree/counter-rules.ts'
+import type { CreateMode } from '../tree/create-mode.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
 import { nextSequence, type Znode } from '../tree/znode.ts'
 import type { CounterGoal } from './counters.ts'
@@ -10,16 +11,21 @@ export function goalOf(pair: Pair, decision: Decision, rules: CounterRules): Cou
   const { path, source } = pair
   if (source === null || isEphemeral(source.stat) || !bringsCounters(decision)) return null
   const wanted = source.stat.numChildren === 0 ? sequenceGoal(pair, rules) : 0
-  const sequence = staysBehind(path, wanted, 0, rules) ? 0 : wanted
+  const sequence = staysBehind({ path, mode: source.mode }, wanted, 0, rules) ? 0 : wanted
   const version = versionGoal(pair, decision, rules)
   if (sequence === 0 && version === null) return null
   return { path, sequence: sequence === 0 ? null : sequence, version, data: source.data }
 }
 
 /** A container without children keeps the counter that it has: a server deletes one whose counter has moved. */
-export function staysBehind(path: string, wanted: number, children: number, rules: CounterRules): boolean {
-  if (wanted === 0 || children > 0 || !rules.isContainer(path)) return false
-  rules.leaveBehind(path)
+export function staysBehind(
+  znode: { path: string; mode?: CreateMode },
+  wanted: number,
+  children: number,
+  rules: CounterRules,
+): boolean {
+  if (wanted === 0 || children > 0 || !rules.isContainer(znode.path, znode)) return false
+  rules.leaveBehind(znode.path)
   return true
 }
 

@@ -7,19 +7,20 @@ import { type CreateMode, type KindOptions, modesOf } from '../tree/create-mode.
 import type { Directory } from '../tree/directory.ts'
 import type { MarchPair } from '../tree/march.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
+import type { Znode } from '../tree/znode.ts'
 
 export type Unsupported = 'container-unsupported' | 'ttl-unsupported'
 
 export interface Modes {
-  /** `persistent` unless the user says otherwise; a reason where the target cannot make it. */
-  modeFor(path: string): CreateMode | Unsupported
+  /** What the user says, else what the source tells, else `persistent`; a reason where the target cannot make it. */
+  modeFor(path: string, source: Znode): CreateMode | Unsupported
 }
 
 export class Kinds implements Modes {
   /** Znodes that were not made because the target does not make their kind. */
   refused = 0
   readonly #target: TreeTarget
-  readonly #modeOf: ((path: string) => CreateMode) | null
+  readonly #modeOf: (path: string) => CreateMode | null
   readonly #support = new Map<'container' | 'ttl', KindSupport>()
 
   constructor(target: TreeTarget, options: KindOptions) {
@@ -29,20 +30,19 @@ export class Kinds implements Modes {
 
   /** Null when nothing has to be found out for these; almost always. */
   prepare(pairs: readonly Pair[]): Promise<void> | null {
-    if (this.#modeOf === null) return null
-    const asked = new Set<'container' | 'ttl'>()
+    let asked: Set<'container' | 'ttl'> | null = null
     for (const pair of pairs) {
       if (pair.source === null || pair.target !== null || isEphemeral(pair.source.stat)) continue
-      for (const path of [pair.path, ...unmadeAbove(pair)]) {
-        const kind = kindOf(this.#modeOf(path))
-        if (kind !== null && !this.#support.has(kind)) asked.add(kind)
+      for (const [path, znode] of [[pair.path, pair.source] as const, ...unmadeAbove(pair)]) {
+        const kind = kindOf(this.#wanted(path, znode))
+        if (kind !== null && !this.#support.has(kind)) (asked ??= new Set()).add(kind)
       }
     }
-    return asked.size === 0 ? null : this.#ask([...asked])
+    return asked === null ? null : this.#ask([...asked])
   }
 
-  modeFor(path: string): CreateMode | Unsupported {
-    const mode = this.#modeOf?.(path) ?? 'persistent'
+  modeFor(path: string, source: Znode): CreateMode | Unsupported {
+    const mode = this.#wanted(path, source)
     const kind = kindOf(mode)
     if (kind === null || this.#support.get(kind) === 'yes') return mode
     return `${kind}-unsupported`
@@ -59,6 +59,10 @@ export class Kinds implements Modes {
       return [`The target does not make ${what}: its servers are older than ${since}.`]
     })
     return sentences.length === 0 ? null : sentences.join(' ')
+  }
+
+  #wanted(path: string, source: Znode): CreateMode {
+    return this.#modeOf(path) ?? source.mode ?? 'persistent'
   }
 
   async #ask(kinds: readonly ('container' | 'ttl')[]): Promise<void> {
@@ -84,7 +88,7 @@ export function loseUnmakable(
   modes: Modes,
 ): { path: string; reason: Unsupported } | null {
   for (let above = directory; above !== null && above.unmade !== null; above = above.parent) {
-    const mode = modes.modeFor(above.path)
+    const mode = modes.modeFor(above.path, above.unmade)
     if (!isUnsupported(mode)) continue
     above.unmade = null
     above.lost = true
@@ -94,7 +98,8 @@ export function loseUnmakable(
 }
 
 /** Directories above that are made only because of this znode. */
-function* unmadeAbove(pair: Pair): Generator<string> {
+function* unmadeAbove(pair: Pair): Generator<[string, Znode]> {
   let directory = (pair as Partial<MarchPair>).directory ?? null
-  for (; directory !== null && directory.unmade !== null; directory = directory.parent) yield directory.path
+  for (; directory !== null && directory.unmade !== null; directory = directory.parent)
+    yield [directory.path, directory.unmade]
 }

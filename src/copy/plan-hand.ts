@@ -62,7 +62,7 @@ export class PlanHand implements MarchHand {
   settled(advances: Advance[]): void {
     for (const { directory, done } of advances) {
       const { path, sequence, children } = directory
-      if (!done || sequence === null || staysBehind(path, sequence, children, this.#rules)) continue
+      if (!done || sequence === null || staysBehind(directory, sequence, children, this.#rules)) continue
       if (sequence > children) this.#planSteps(path, sequence - children)
     }
     this.#context.counts.directories += advances.filter((advance) => advance.done).length

@@ -15,7 +15,7 @@ import type { CounterGoal, Counters } from './counters.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
 import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
-import { type Repaired, Repairer } from './repair.ts'
+import { lookedAgain, type Repaired, Repairer } from './repair.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
 
 export interface Proof {
@@ -68,7 +68,9 @@ export async function prove(
       await pause(options.settleMs, signal)
     }
     emit({ type: 'phase', phase: 'copy' })
-    const repaired = await repairer.repair(tally.differences.map((difference) => difference.path))
+    const paths = tally.differences.map((difference) => difference.path)
+    emit(lookedAgain(paths))
+    const repaired = await repairer.repair(paths)
     for (const { result, pair } of repaired.values()) {
       if (result === 'created') counts.created++
       if (result === 'updated') counts.updated++
@@ -102,7 +104,9 @@ async function bringCounters(
     // What was made just now may have children by now: the next look tells.
     const children = pair.target?.stat.numChildren ?? 0
     const wanted = sequenceGoal(pair, rules)
-    const sequence = staysBehind(pair.path, wanted, children, rules) ? 0 : wanted
+    const sequence = staysBehind({ path: pair.path, mode: pair.source?.mode }, wanted, children, rules)
+      ? 0
+      : wanted
     if (sequence > 0 && pair.source?.stat.ephemeralOwner === 0n) goals.push({ ...goal, sequence })
     else if (goal.version !== null) goals.push(goal)
   }

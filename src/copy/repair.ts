@@ -11,6 +11,7 @@ import {
   type TreeTarget,
   ZnodeError,
 } from '../tree/contracts.ts'
+import type { JobEvent } from '../tree/events.ts'
 import { newPair } from '../tree/march.ts'
 import { type Pair, readPairs } from '../tree/pairs.ts'
 import { byPath, parentPath } from '../tree/path.ts'
@@ -165,6 +166,12 @@ export class Repairer {
 }
 
 const NOT_MADE = new ZnodeError('UNSUPPORTED', 'the target does not make this kind of znode')
+
+/** What the summary has of a repair: the directories of these znodes. */
+export function lookedAgain(paths: readonly string[]): JobEvent {
+  const directories = new Set(paths.map((path) => parentPath(path) ?? ''))
+  return { type: 'survived', side: 'target', what: 'remarched', amount: directories.size }
+}
 
 /** The target moved under our feet, or nobody knows: look again. */
 export function isPassing(outcome: Exclude<ChangeOutcome, 'done'>): boolean {

@@ -17,20 +17,21 @@ import { type AuthInfo, findLeaders, operations, type Stat, ZooKeeperError } fro
 import { AclCache } from './acl-cache.ts'
 import { takesAcl } from './acl-probe.ts'
 import { EnsembleHolder } from './ensemble-holder.ts'
-import { EnsembleIdentities } from './ensemble-identities.ts'
+import { EnsembleIdentities, MOST_LOSSES } from './ensemble-identities.ts'
 import { EnsembleKinds } from './ensemble-kinds.ts'
 import { EnsembleLane, Reading } from './ensemble-lane.ts'
 import { EnsembleQuotas } from './ensemble-quotas.ts'
 import { EnsembleWriter } from './ensemble-writer.ts'
 import { Failures } from './failures.ts'
 import { digestUsers, type Identity, identitiesOf, permissionsOf } from './identities.ts'
-import type { ParsedLocation } from './parse-location.ts'
+import { Outages } from './outages.ts'
+import type { ParsedEnsemble } from './parse-location.ts'
 import { GENTLE, MILD, ResponseTimes } from './response-times.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { Sounding } from './sounding.ts'
 
 export interface EnsembleSetup {
-  location: ParsedLocation
+  location: ParsedEnsemble
   side: Side
   auth: AuthInfo[]
   sessionTimeoutMs: number
@@ -93,22 +94,21 @@ export class Ensemble implements TreeTarget {
       retryForMs: setup.retryForMs,
       auth: setup.auth,
       ...(avoid === undefined ? {} : { avoid }),
-      onWaiting: ({ reason, seconds }: { reason: string; seconds: number }) =>
-        setup.emit({ type: 'waiting', side: setup.side, reason, seconds }),
+      outages: new Outages(setup.side, setup.emit),
     }
     const pacing = setup.gentle ? GENTLE : MILD
     const times = new ResponseTimes(pacing, slowedEvents(setup))
     this.#times = times
-    // Other sessions of ours wait for the same servers: one voice is enough.
-    const silent = { ...options, onWaiting: () => {} }
+    // What these go through is nothing that the job has to get over.
+    const { outages: _, ...silent } = options
     this.#readers = Array.from(
       { length: setup.sessions },
-      (_, at) => new SessionKeeper(at === 0 ? options : silent, this.#failures, times),
+      () => new SessionKeeper(options, this.#failures, times),
     )
-    this.#writing = new SessionKeeper(silent, this.#failures, times, 'writes')
+    this.#writing = new SessionKeeper(options, this.#failures, times, 'writes')
     this.#listening = new SessionKeeper(silent, this.#failures)
     this.#sounding = new Sounding(this.#listening, times, pacing.everyMs, setup.gentle ? 0 : SPARED_BATCHES)
-    this.#makeHolder = () => new EnsembleHolder(silent, location.path, this.#failures)
+    this.#makeHolder = () => new EnsembleHolder(options, location.path, this.#failures)
     this.#kinds = new EnsembleKinds(() => new SessionKeeper(silent, this.#failures), this.#failures)
     this.#reading = new Reading(location.path, this.#failures, new AclCache())
     this.#writer = new EnsembleWriter(this.#writing, location.path, this.#failures, times)
@@ -119,7 +119,7 @@ export class Ensemble implements TreeTarget {
       failures: this.#failures,
     })
     this.temporary = new EnsembleIdentities({
-      options,
+      options: silent,
       root: location.path,
       sessions: [...this.#readers, this.#writing],
       writing: this.#writing,
@@ -221,6 +221,7 @@ export class Ensemble implements TreeTarget {
     const segments = this.rootPath.split('/').slice(1, -1)
     let made = 0
     let acl: Buffer | null = null
+    let losses = 0
     for (let depth = 0; depth <= segments.length; depth++) {
       const path = `/${segments.slice(0, depth).join('/')}`
       const [reply] = await this.#writing.read(operations.getAclRaw, [path])
@@ -233,7 +234,7 @@ export class Ensemble implements TreeTarget {
       const [created] = await this.#writing.send(operations.create, [{ path, data: Buffer.alloc(0), acl }])
       if (created instanceof ZooKeeperError) {
         // Made by someone else, or by us before the reply was lost: the next look tells.
-        if (created.code === 'NODEEXISTS' || created.outcomeUnknown) depth--
+        if (created.code === 'NODEEXISTS' || (created.outcomeUnknown && losses++ < MOST_LOSSES)) depth--
         else throw this.#refused(created, `creating ${path}, above the root`)
       } else made++
     }
@@ -284,6 +285,7 @@ export class Ensemble implements TreeTarget {
 function slowedEvents({ side, emit }: EnsembleSetup): (answerMs: number, usualMs: number) => void {
   let last = Number.NEGATIVE_INFINITY
   return (answerMs, usualMs) => {
+    emit({ type: 'survived', side, what: 'throttled', amount: 1 })
     const now = performance.now()
     if (now - last < SAY_SLOWED_MS) return
     last = now

@@ -23,10 +23,10 @@ import { Failures } from './failures.ts'
 import { digestUsers } from './identities.ts'
 import { ENDS_THE_CLIENT, NativeProcess } from './native-process.ts'
 import type { NativeOutcome, NativeStat } from './native-protocol.ts'
-import type { ParsedLocation } from './parse-location.ts'
+import type { ParsedEnsemble } from './parse-location.ts'
 
 export interface NativeSourceSetup {
-  location: ParsedLocation
+  location: ParsedEnsemble
   side: Side
   auth: readonly AuthInfo[]
   sessionTimeoutMs: number

@@ -1,28 +1,49 @@
-/** A location as the user writes it: `host:port,host:port/path`, with `zk://` before it or not. */
+/** A location as the user writes it: `host:port,host:port/path`, with `zk://` before it or not, or a file. */
+import { resolve } from 'node:path'
 import { UsageProblem } from '../tree/errors.ts'
 import { type ConnectString, formatHost, parseConnectString } from '../zookeeper/connect-string.ts'
+import { existingPathFlaw } from '../zookeeper/path.ts'
+
+export type ParsedLocation = ParsedEnsemble | ParsedFile
 
 /** `path` is absolute: `/` or `/a/b`. */
-export interface ParsedLocation extends ConnectString {
+export interface ParsedEnsemble extends ConnectString {
   kind: 'ensemble'
   /** Every host with its port, and the path: for display, and to compare with others. */
+  text: string
+}
+
+/** A tree in a file or a folder; `path` is where in it, `/` unless given after `#`. */
+export interface ParsedFile {
+  kind: 'archive' | 'datadir' | 'snapshot'
+  /** Absolute, so that a journal finds it from anywhere. */
+  file: string
+  path: string
   text: string
 }
 
 /** How messages call the argument. */
 export type LocationRole = 'source' | 'target' | 'location'
 
-const LATER = [
-  [/^archive:/, 'archives (archive:FILE#/path)'],
-  [/^datadir:/, 'data directories (datadir:DIR#/path)'],
-  [/^snapshot:/, 'snapshots to boot from (snapshot:DIR#/path)'],
-  [/^zks:\/\//, 'TLS (zks://)'],
-] as const
+const FILE = /^(archive|datadir|snapshot):(.*?)(?:#(\/.*|))?$/s
 
 /** @throws UsageProblem with a sentence that names the value. */
 export function parseLocation(text: string, role: LocationRole): ParsedLocation {
-  const later = LATER.find(([scheme]) => scheme.test(text))
-  if (later) throw wrong(role, text, `cannot be used yet: this version does not know ${later[1]}`)
+  const file = FILE.exec(text)
+  return file === null ? parseEnsemble(text, role) : parseFile(text, file, role)
+}
+
+function parseFile(text: string, match: RegExpExecArray, role: LocationRole): ParsedFile {
+  const [kind, file, path] = [match[1] as ParsedFile['kind'], match[2] as string, match[3] || '/']
+  if (file === '') throw wrong(role, text, `names no file: write ${kind}:FILE#/path`)
+  const flaw = existingPathFlaw(path)
+  if (flaw !== null) throw wrong(role, text, `has a path behind its # that ${flaw}`)
+  const absolute = resolve(file)
+  return { kind, file: absolute, path, text: `${kind}:${absolute}#${path}` }
+}
+
+/** @throws UsageProblem with a sentence that names the value. */
+export function parseEnsemble(text: string, role: LocationRole): ParsedEnsemble {
   const bare = text.replace(/^zk:\/\//, '')
   if (bare.split('/', 1)[0]?.includes('@')) {
     // The value may hold a password, so it is not repeated.

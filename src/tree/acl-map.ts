@@ -89,6 +89,14 @@ class MappedSource implements TreeSource {
     return this.#source.throttled
   }
 
+  get losses(): readonly string[] {
+    return this.#source.losses ?? []
+  }
+
+  get holds(): TreeSource['holds'] {
+    return this.#source.holds
+  }
+
   get quotas(): QuotaReader | undefined {
     const { quotas } = this.#source
     if (quotas === undefined) return undefined

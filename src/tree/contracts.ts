@@ -6,6 +6,7 @@
  */
 import type { AclEntry, AclList } from './acl.ts'
 import type { CreateMode } from './create-mode.ts'
+import type { Verdict } from './filter.ts'
 import type { QuotaReader, QuotaWriter } from './quota.ts'
 import type { Data, Stat } from './znode.ts'
 
@@ -31,12 +32,15 @@ export interface StatReply {
   acl: AclList
   /** The zxid of the state that the reply shows. */
   zxid: bigint
+  /** What a file tells, and no live server: absent where it is not known. */
+  mode?: CreateMode
 }
 
 export interface DataReply {
   stat: Stat
   data: Data
   zxid: bigint
+  mode?: CreateMode
 }
 
 /** What stays the same for as long as a root is the same znode: a journal belongs to it. */
@@ -89,14 +93,21 @@ export interface TreeSource {
   readonly groups: number
   /** How often less was asked of the servers, because they took long to answer. */
   readonly throttled: number
+  /** What is known to be missing from the place, a sentence each: a damaged file, salvaged. No job on it ends as done. */
+  readonly losses?: readonly string[]
+  /**
+   * A place that holds no more than parts of a tree: what each path is to it. What is `on-the-way` leads to what it
+   * holds, and is neither compared nor counted. @default everything is `in`
+   */
+  readonly holds?: (path: string) => Verdict
   close(): Promise<void>
 }
 
 /** `version` and `aversion` are what was read; −1 for any. */
 export type Change =
-  /** Persistent, unless a `mode` is given: ask `supports` before. */
-  | { kind: 'create'; path: string; data: Data; acl: AclList; mode?: CreateMode }
-  | { kind: 'setData'; path: string; data: Data; version: number }
+  /** Persistent, unless a `mode` is given: ask `supports` before. `origin` is the source's Stat, for targets that can keep it. */
+  | { kind: 'create'; path: string; data: Data; acl: AclList; mode?: CreateMode; origin?: Stat }
+  | { kind: 'setData'; path: string; data: Data; version: number; origin?: Stat }
   | { kind: 'setAcl'; path: string; acl: AclList; aversion: number }
   | { kind: 'delete'; path: string; version: number }
   /** Moves the sequence counter on: a child is made and removed, so often, and never seen by anyone. */
@@ -175,7 +186,34 @@ export interface EphemeralHolder {
   close(): Promise<boolean>
 }
 
+/** What a file says of the copy that made it. */
+export interface Provenance {
+  source: string
+  /** How the copy ended, and the sentence where it is not `done`. */
+  status: string
+  message: string
+  /** The source's newest zxid at the start. */
+  since: bigint
+  consistency: string
+  digest: { source: string | null; target: string | null }
+  /** The copy's filters and ACL option: a digest means nothing without them. */
+  options: Record<string, unknown>
+  version: string
+}
+
+/**
+ * A target that is made beside its final name and takes it all at once. A copy to it begins with nothing there, is
+ * never resumed, and leaves nothing when it is broken off. It keeps each znode's `origin`, so that sequence counters
+ * and data versions need no steps.
+ */
+export interface Staging {
+  /** The file takes its name, synced. @throws LocationProblem */
+  publish(provenance: Provenance): Promise<void>
+}
+
 export interface TreeTarget extends TreeSource {
+  /** Of a file; absent for an ensemble. */
+  readonly staging?: Staging
   /**
    * Applies changes in order, and after those of all earlier calls, without waiting for them:
    * a directory and its children may be in flight together. Changes of several calls may share a batch.

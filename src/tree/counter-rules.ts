@@ -18,7 +18,7 @@ export interface CounterRules {
    * Whether this is a container, whose sequence counter must stay as it is while it has no children: a server deletes
    * an empty container whose counter has moved.
    */
-  isContainer(path: string): boolean
+  isContainer(path: string, znode: Pick<Znode, 'mode'>): boolean
   /** Empty containers whose sequence counter was left behind, a hundred at most. */
   readonly leftBehind: ReadonlySet<string>
   leaveBehind(path: string): void
@@ -54,7 +54,8 @@ export function counterRules(options: CounterOptions): CounterRules {
   const keepsVersion = (path: string, { data, stat }: Znode) =>
     options.version &&
     ((stat.version > 0 && (data === null || data.length === 0)) || named.some((matches) => matches(path)))
-  const isContainer = containersOf(options.containers ?? [])
+  const isNamed = containersOf(options.containers ?? [])
+  const isContainer = (path: string, { mode }: Pick<Znode, 'mode'>) => mode === 'container' || isNamed(path)
   const leftBehind = new Set<string>()
   const leaveBehind = (path: string) => {
     if (leftBehind.size < MOST_LEFT_BEHIND) leftBehind.add(path)
@@ -68,7 +69,7 @@ export function counterRules(options: CounterOptions): CounterRules {
     sequence(path, source, target) {
       if (!options.sequence) return true
       const [wanted, there] = [nextSequence(source.stat), nextSequence(target.stat)]
-      if (there < wanted && target.stat.numChildren === 0 && isContainer(path)) {
+      if (there < wanted && target.stat.numChildren === 0 && isContainer(path, source)) {
         leaveBehind(path)
         return true
       }

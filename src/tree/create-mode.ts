@@ -1,6 +1,6 @@
 /**
  * What kind of znode is made. No live server shows which of its znodes are containers or have a TTL, so a user names
- * them by the path below the root; the root itself is always persistent.
+ * them by the path below the root; files tell.
  */
 import picomatch from 'picomatch'
 
@@ -18,16 +18,16 @@ export interface KindOptions {
 
 export const NO_KINDS: KindOptions = { containers: [], ttls: [] }
 
-/** Which mode a path is to be made with; `null` when all of them are persistent. */
-export function modesOf(options: KindOptions): ((path: string) => CreateMode) | null {
-  if (options.containers.length === 0 && options.ttls.length === 0) return null
+/** Which mode the user wants for a path; `null` where nothing is said of it. */
+export function modesOf(options: KindOptions): (path: string) => CreateMode | null {
+  if (options.containers.length === 0 && options.ttls.length === 0) return () => null
   const isContainer = containersOf(options.containers)
   const ttls = options.ttls.map(({ glob, ttlMs }) => ({ matches: picomatch(glob, { dot: true }), ttlMs }))
   return (path) => {
-    if (path === '') return 'persistent'
+    if (path === '') return null
     const ttl = ttls.find(({ matches }) => matches(path))
     if (ttl !== undefined) return { ttlMs: ttl.ttlMs }
-    return isContainer(path) ? 'container' : 'persistent'
+    return isContainer(path) ? 'container' : null
   }
 }
 

@@ -3,6 +3,7 @@
  * It is listed once, then taken slice by slice.
  */
 import type { ListReply, Side } from './contracts.ts'
+import type { CreateMode } from './create-mode.ts'
 import { DigestSum } from './digest.ts'
 import type { Filter } from './filter.ts'
 import type { Advance } from './march.ts'
@@ -20,6 +21,8 @@ export interface DirectorySetup {
   children?: number
   /** A directory that only leads to what the filter lets in, and that the target lacks: made when it is needed. */
   unmade?: Znode | null
+  /** What kind of znode it is on the source, where that is told. */
+  mode?: CreateMode
 }
 
 export class Directory {
@@ -40,6 +43,7 @@ export class Directory {
   /** It could not be made on the target, so nothing below can be. */
   lost = false
   unmade: Znode | null
+  mode: CreateMode | undefined
   /** The target has children here that the filter leaves out. */
   holdsExcluded = false
   sourceZxid = 0n
@@ -59,6 +63,7 @@ export class Directory {
     this.inTarget = setup.inTarget
     this.expected = setup.expected ?? 0
     this.unmade = setup.unmade ?? null
+    this.mode = setup.mode
     this.#from = setup.watermark ?? null
     this.#watermark = this.#from
     this.sourceSum = setup.childHash === undefined ? new DigestSum() : DigestSum.from(setup.childHash)

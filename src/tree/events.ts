@@ -46,6 +46,8 @@ export type JobEvent =
     }
   /** Something that a DBA should know and that is no problem. */
   | { type: 'note'; message: string }
+  /** Something went wrong and was got over; it is in the summary and in the journal. */
+  | { type: 'survived'; side: Side; what: Exclude<keyof Survived, 'waits'>; amount: number }
   /** A dry run's line: what would be done to a path. */
   | {
       type: 'plan'
@@ -60,6 +62,25 @@ export type JobEvent =
   | { type: 'digest'; path: string; znodes: number; digest: string }
 
 export type Emit = (event: JobEvent) => void
+
+/** What a job got over: all 0 for a clean run. */
+export interface Survived {
+  /** Connections lost and found again, expired sessions included. */
+  reconnects: number
+  /** Sessions that an ensemble ended, and that were replaced. */
+  expiredSessions: number
+  /** How often there was no server for a second or longer, and for how long in all. */
+  waits: number
+  waitedSeconds: number
+  /** How often less was asked of servers that took long to answer. */
+  throttled: number
+  /** Directories with znodes that were looked at and written again: a write was refused or lost, or the proof found them different. */
+  remarched: number
+}
+
+export function nothingSurvived(): Survived {
+  return { reconnects: 0, expiredSessions: 0, waits: 0, waitedSeconds: 0, throttled: 0, remarched: 0 }
+}
 
 /** Live counts, changed in place on the hot path and polled by the progress display. */
 export interface Counts {
@@ -80,6 +101,7 @@ export interface Counts {
   phaseDone: number
   phaseBytes: number
   phaseTotal: number | null
+  survived: Survived
 }
 
 export function newCounts(): Counts {
@@ -99,6 +121,7 @@ export function newCounts(): Counts {
     phaseDone: 0,
     phaseBytes: 0,
     phaseTotal: null,
+    survived: nothingSurvived(),
   }
 }
 

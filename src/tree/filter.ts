@@ -26,8 +26,15 @@ export class Filter {
   readonly #met: Set<string>
   readonly #excluded: readonly Matcher[]
   readonly #leads: readonly Matcher[]
+  /** Of a source that holds parts of a tree only. */
+  readonly held: ((path: string) => Verdict) | undefined
 
-  constructor(include: readonly string[] = [], exclude: readonly string[] = []) {
+  constructor(
+    include: readonly string[] = [],
+    exclude: readonly string[] = [],
+    held?: (path: string) => Verdict,
+  ) {
+    this.held = held
     this.include = include
     this.exclude = exclude
     this.#included = include.map((glob) => ({ glob, matches: picomatch(glob, { dot: true }) }))
@@ -37,8 +44,13 @@ export class Filter {
     this.#leads = include.map(leadsTo)
   }
 
+  /** The same filter, on a source that holds parts of a tree only. */
+  on(held: ((path: string) => Verdict) | undefined): Filter {
+    return held === undefined ? this : new Filter(this.include, this.exclude, held)
+  }
+
   get everything(): boolean {
-    return this.#included.length === 0 && this.#excluded.length === 0
+    return this.held === undefined && this.#included.length === 0 && this.#excluded.length === 0
   }
 
   /** The includes that no path has matched yet. */
@@ -48,7 +60,14 @@ export class Filter {
 
   /** Asked from the top down: a path is only asked about when its ancestors were not `out`. */
   judge(path: string): Verdict {
-    if (path === '' || this.everything) return 'in'
+    if (this.held === undefined) return this.#asked(path)
+    const [held, asked] = [this.held(path), this.#asked(path)]
+    if (held === 'out' || asked === 'out') return 'out'
+    return held === 'in' && asked === 'in' ? 'in' : 'on-the-way'
+  }
+
+  #asked(path: string): Verdict {
+    if (path === '' || (this.#included.length === 0 && this.#excluded.length === 0)) return 'in'
     if (this.#excluded.some((matches) => matches(path))) return 'out'
     if (this.#included.length === 0 || this.#isIncluded(path)) return 'in'
     return this.#leads.some((leads) => leads(path)) ? 'on-the-way' : 'out'

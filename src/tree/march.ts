@@ -318,6 +318,7 @@ function directoryOf(pair: MarchPair): Directory {
     inTarget: inTarget > 0,
     expected: Math.max(inSource, inTarget),
     unmade: pair.counted || pair.target !== null ? null : pair.source,
+    mode: pair.source?.mode,
   })
 }
 

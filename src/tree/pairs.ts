@@ -90,7 +90,7 @@ async function readStats(pairs: readonly Pair[], side: SideName, lanes: Lanes): 
 
 function setStat(pair: Pair, side: SideName, reply: StatReply | ZnodeError): void {
   if (reply instanceof ZnodeError) return setError(pair, side, reply)
-  pair[side] = { stat: reply.stat, acl: reply.acl, data: null }
+  pair[side] = { stat: reply.stat, acl: reply.acl, data: null, mode: reply.mode }
 }
 
 function setError(pair: Pair, side: SideName, error: ZnodeError): void {
@@ -175,7 +175,8 @@ function setData(pair: Pair, side: SideName, reply: DataReply | ZnodeError, opti
   }
   const known = pair[side]
   if (!options.acl) {
-    pair[side] = { stat: reply.stat, acl: null, data: isEphemeral(reply.stat) ? null : reply.data }
+    const data = isEphemeral(reply.stat) ? null : reply.data
+    pair[side] = { stat: reply.stat, acl: null, data, mode: reply.mode }
     return true
   }
   if (known === null) return true

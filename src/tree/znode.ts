@@ -2,6 +2,7 @@
  * What a znode is, for every room of the house. Nothing here knows where a tree lives.
  */
 import type { AclList } from './acl.ts'
+import type { CreateMode } from './create-mode.ts'
 
 /** The server's record of a znode, as clients see it. 64-bit fields are exact. */
 export interface Stat {
@@ -29,6 +30,8 @@ export interface Znode {
   /** `null` when ACLs are left out (`--no-acl`). */
   acl: AclList | null
   data: Data
+  /** What kind of znode it is, where the place tells: a file does, a live server does not. */
+  mode?: CreateMode
 }
 
 /** The highest zxid that a znode carries: its own making or change, or that of its child list. */

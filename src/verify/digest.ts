@@ -36,10 +36,8 @@ export async function digest(
   emit({ type: 'phase', phase: 'digest' })
   const before = await standing(location)
   const hand = new DigestHand(options.depth, before.since, context)
-  const whole = await march(location, location, hand, verifyMarch(options, signal), {
-    from: 'root',
-    target: false,
-  })
+  const marchOptions = { ...verifyMarch(options, signal), filter: options.filter.on(location.holds) }
+  const whole = await march(location, location, hand, marchOptions, { from: 'root', target: false })
   const still = await stoodStill(location, before)
   const result = {
     counts,

@@ -57,7 +57,7 @@ export async function verify(
     },
     context,
   )
-  const marchOptions = verifyMarch(options, signal)
+  const marchOptions = { ...verifyMarch(options, signal), filter: options.filter.on(source.holds) }
   const whole = await march(source, target, tally, marchOptions, {
     from: 'root',
     target: targetRoot !== null,

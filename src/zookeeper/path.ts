@@ -18,12 +18,17 @@ export function checkPath(path: string): void {
   if (flaw !== null) throw new PathError(`the path ${JSON.stringify(path)} ${flaw}`)
 }
 
+/** Why no server can have the path: a 3.4 server may hold names that later ones refuse to create. */
+export function existingPathFlaw(path: string): string | null {
+  return shapeFlaw(path) ?? characterFlaw(path, NEVER_SEEN)
+}
+
 /**
- * For znodes that exist already: a 3.4 server may hold names that later ones refuse to create.
+ * For znodes that exist already.
  * @throws PathError for a path that no server can have
  */
 export function checkExistingPath(path: string): void {
-  const flaw = shapeFlaw(path) ?? characterFlaw(path, NEVER_SEEN)
+  const flaw = existingPathFlaw(path)
   if (flaw !== null) throw new PathError(`the path ${JSON.stringify(path)} ${flaw}`)
 }
 

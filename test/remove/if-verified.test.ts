@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { openEnsemble } from '../../src/locations/ensemble.ts'
-import { parseLocation } from '../../src/locations/parse-location.ts'
+import { parseEnsemble } from '../../src/locations/parse-location.ts'
 import { rmr } from '../../src/remove/rmr.ts'
 import { SafetyRefusal } from '../../src/tree/errors.ts'
 import { newCounts } from '../../src/tree/events.ts'
@@ -203,7 +203,7 @@ describe('exit 7, and nothing is deleted', () => {
     const from = await open('verified-from', '3.4.14')
     await fill(from, TREE)
     const location = await openEnsemble({
-      location: parseLocation(from.location, 'location'),
+      location: parseEnsemble(from.location, 'location'),
       side: 'source',
       auth: [],
       sessionTimeoutMs: 30_000,

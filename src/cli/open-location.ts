@@ -1,0 +1,87 @@
+/** Opens what a location names, for a job to read or to write; the job's end closes it. */
+import type { ParsedEnsemble, ParsedFile, ParsedLocation } from '../locations/parse-location.ts'
+import type { Side, TreeSource, TreeTarget } from '../tree/contracts.ts'
+import { Interrupted, UsageProblem } from '../tree/errors.ts'
+import type { ConnectFlags, identities } from './job-options.ts'
+import type { Shell } from './shell.ts'
+
+export interface Opening<L = ParsedLocation> {
+  location: L
+  side: Side
+  auth: Awaited<ReturnType<typeof identities>>
+  flags: ConnectFlags
+}
+
+/** What can be read: also where a verification calls it the target. */
+export async function openSource(shell: Shell, opening: Opening): Promise<TreeSource> {
+  const { location } = opening
+  if (location.kind === 'ensemble') return openEnsembleAt(shell, { ...opening, location })
+  return shell.own(await openFile(location, opening))
+}
+
+export async function openTarget(shell: Shell, opening: Opening): Promise<TreeTarget> {
+  const { location } = opening
+  if (location.kind === 'ensemble') return openEnsembleAt(shell, { ...opening, location })
+  return shell.own(await openStaging(location, opening))
+}
+
+/** @throws UsageProblem for a file, where only an ensemble will do. `does` is what cannot be done to a file. */
+export function requireEnsemble(location: ParsedLocation, does: string): ParsedEnsemble {
+  if (location.kind === 'ensemble') return location
+  throw new UsageProblem(`${does} needs an ensemble (host:port/path), and ${location.text} is a file.`)
+}
+
+async function openFile(location: ParsedFile, _opening: Opening): Promise<TreeSource> {
+  switch (location.kind) {
+    case 'snapshot':
+      throw new UsageProblem(
+        `${location.text} can only be written; to read it, call it datadir:${location.file}#${location.path}.`,
+      )
+    default:
+      throw new UsageProblem(
+        `${location.text} cannot be read yet: this version does not know ${location.kind}:.`,
+      )
+  }
+}
+
+async function openStaging(location: ParsedFile, _opening: Opening): Promise<TreeTarget> {
+  switch (location.kind) {
+    case 'datadir':
+      throw new UsageProblem(
+        `${location.text} can only be read; to write a data directory, call it snapshot:${location.file}#${location.path}.`,
+      )
+    default:
+      throw new UsageProblem(
+        `${location.text} cannot be written yet: this version does not know ${location.kind}:.`,
+      )
+  }
+}
+
+async function openEnsembleAt(
+  shell: Shell,
+  { location, side, auth, flags }: Opening<ParsedEnsemble>,
+): Promise<TreeTarget> {
+  const { openEnsemble } = await import('../locations/ensemble.ts')
+  const opening = openEnsemble({
+    location,
+    side,
+    auth,
+    sessionTimeoutMs: flags.timeout,
+    retryForMs: flags.retryFor,
+    sessions: flags.sessions,
+    gentle: flags.gentle === true,
+    avoidLeader: flags.avoidLeader === true,
+    emit: shell.context.emit,
+  })
+  return shell.own(await unlessAborted(opening, shell.context.signal))
+}
+
+/** Nobody waits fifteen minutes for an ensemble after Ctrl-C. */
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new Interrupted('Interrupted while connecting; nothing was changed.'))
+    if (signal.aborted) stop()
+    signal.addEventListener('abort', stop, { once: true })
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

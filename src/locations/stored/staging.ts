@@ -1,0 +1,141 @@
+/**
+ * Znodes on their way into a file: a SQLite table on disk, so that a tree of any size can be put into order without
+ * being in memory. It is nobody's record: it is not synced, and goes with the job.
+ */
+import { rmSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { type AclList, storeAcl } from '../../tree/acl.ts'
+import type { CreateMode } from '../../tree/create-mode.ts'
+import type { Data, Stat } from '../../tree/znode.ts'
+import { packStat, unpackStat } from './stored-stat.ts'
+
+/** `path` is absolute in the tree. `stat.cversion` and `numChildren` are the origin's; `sequence` is the counter itself. */
+export interface StagedZnode {
+  path: string
+  data: Data
+  acl: AclList
+  mode: CreateMode
+  stat: Stat
+  /** The number that the next sequential child gets. */
+  sequence: number
+}
+
+interface Row {
+  parent: string
+  name: string
+  data: Buffer | null
+  acl: number
+  ttl: number
+  stat: Buffer
+  sequence: number
+}
+
+const CONTAINER = -1
+
+export class Staging {
+  readonly #file: string
+  readonly #db: Database.Database
+  readonly #put: Database.Statement<[string, string, Buffer | null, number, number, Buffer, number]>
+  readonly #get: Database.Statement<[string, string], Row>
+  readonly #remove: Database.Statement<[string, string]>
+  readonly #names: Database.Statement<[string], { name: string }>
+  readonly #children: Database.Statement<[string], { children: number }>
+  /** Few lists are on many znodes. */
+  readonly #acls: AclList[] = []
+  readonly #aclIds = new Map<string, number>()
+  #open = false
+
+  /** Makes `file`, which must not be there. */
+  constructor(file: string) {
+    this.#file = file
+    this.#db = new Database(file)
+    // Whoever breaks off begins anew, so nothing has to survive.
+    this.#db.pragma('journal_mode = OFF')
+    this.#db.pragma('synchronous = OFF')
+    this.#db.pragma('locking_mode = EXCLUSIVE')
+    this.#db.exec(`
+      CREATE TABLE znode (parent TEXT, name TEXT, data BLOB, acl INTEGER, ttl INTEGER, stat BLOB, sequence INTEGER,
+        PRIMARY KEY (parent, name)) WITHOUT ROWID`)
+    this.#put = this.#db.prepare('INSERT OR REPLACE INTO znode VALUES (?, ?, ?, ?, ?, ?, ?)')
+    this.#get = this.#db.prepare('SELECT * FROM znode WHERE parent = ? AND name = ?')
+    this.#remove = this.#db.prepare('DELETE FROM znode WHERE parent = ? AND name = ?')
+    this.#names = this.#db.prepare('SELECT name FROM znode WHERE parent = ? ORDER BY name')
+    this.#children = this.#db.prepare('SELECT count(*) AS children FROM znode WHERE parent = ?')
+  }
+
+  put({ path, data, acl, mode, stat, sequence }: StagedZnode): void {
+    // One transaction for all, never committed before it is read: a commit per batch would only cost.
+    if (!this.#open) {
+      this.#db.exec('BEGIN')
+      this.#open = true
+    }
+    const [parent, name] = split(path)
+    this.#put.run(parent, name, data, this.#aclId(acl), ttlOf(mode), packStat(stat), sequence)
+  }
+
+  get(path: string): StagedZnode | null {
+    const row = this.#get.get(...split(path))
+    return row === undefined ? null : this.#znode(row)
+  }
+
+  remove(path: string): void {
+    this.#remove.run(...split(path))
+  }
+
+  names(path: string): string[] {
+    return this.#names.all(path).map(({ name }) => name)
+  }
+
+  children(path: string): number {
+    return (this.#children.get(path) as { children: number }).children
+  }
+
+  /** Every znode, siblings together and in the order of their names, parents before their children. */
+  *all(): Generator<StagedZnode> {
+    const rows = this.#db.prepare<[], Row>('SELECT * FROM znode ORDER BY parent, name').iterate()
+    for (const row of rows) yield this.#znode(row)
+  }
+
+  close(): void {
+    this.#db.close()
+    rmSync(this.#file, { force: true })
+  }
+
+  #aclId(acl: AclList): number {
+    const key = storeAcl(acl).toString('latin1')
+    let id = this.#aclIds.get(key)
+    if (id === undefined) {
+      id = this.#acls.push(acl) - 1
+      this.#aclIds.set(key, id)
+    }
+    return id
+  }
+
+  #znode({ parent, name, data, acl, ttl, stat, sequence }: Row): StagedZnode {
+    return {
+      path: parent === '' ? '/' : parent === '/' ? `/${name}` : `${parent}/${name}`,
+      data,
+      acl: this.#acls[acl] as AclList,
+      mode: modeOf(ttl),
+      stat: unpackStat(stat),
+      sequence,
+    }
+  }
+}
+
+/** The root is a child of nothing. */
+function split(path: string): [string, string] {
+  if (path === '/') return ['', '']
+  const slash = path.lastIndexOf('/')
+  return [slash === 0 ? '/' : path.slice(0, slash), path.slice(slash + 1)]
+}
+
+function ttlOf(mode: CreateMode): number {
+  if (mode === 'persistent') return 0
+  return mode === 'container' ? CONTAINER : mode.ttlMs
+}
+
+function modeOf(ttl: number): CreateMode {
+  if (ttl === 0) return 'persistent'
+  return ttl === CONTAINER ? 'container' : { ttlMs: ttl }
+}

@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { findLeaders, ZooKeeperClient } from '../../src/zookeeper/index.ts'
+import { FaultProxy } from '../faults/proxy.ts'
 import { pair, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
 import { zkferry } from '../helpers/zkferry.ts'
 import { type Ensemble, startEnsemble } from '../servers/index.ts'
-import { FaultProxy } from '../zookeeper/fault-proxy.ts'
 
 const THROTTLED = -127
 const GET_ACL = 6

@@ -10,9 +10,9 @@ import { pegasusTree } from '../../fixtures/pegasus.ts'
 import type { ZnodeRecord } from '../../fixtures/record.ts'
 import { recordedTree } from '../../fixtures/recorded.ts'
 import { cli } from '../cli/run-cli.ts'
+import { FaultProxy } from '../faults/proxy.ts'
 import { load, type Place, pair, place, plant, plantMany } from '../helpers/places.ts'
 import { zkferry } from '../helpers/zkferry.ts'
-import { FaultProxy } from '../zookeeper/fault-proxy.ts'
 
 const PROJECT = fileURLToPath(new URL('../../', import.meta.url))
 const installed = await import('zookeeper').then(

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { operations, ZooKeeperError } from '../../src/zookeeper/index.ts'
+import { FaultProxy } from '../faults/proxy.ts'
 import { sharedServer } from '../servers/shared.ts'
-import { FaultProxy } from './fault-proxy.ts'
 import { connected } from './helpers.ts'
 
 /** A real server whose reply to the `nth` frame of the first connection is altered. */

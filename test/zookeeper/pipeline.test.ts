@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { encodeAcl, OPEN_ACL, operations, ZooKeeperError } from '../../src/zookeeper/index.ts'
+import { FaultProxy } from '../faults/proxy.ts'
 import { freshRoot, sharedServer } from '../servers/shared.ts'
-import { FaultProxy } from './fault-proxy.ts'
 import { connected } from './helpers.ts'
 
 const acl = encodeAcl(OPEN_ACL)

@@ -7,9 +7,9 @@ import {
   ZooKeeperClient,
   ZooKeeperError,
 } from '../../src/zookeeper/index.ts'
+import { FaultProxy } from '../faults/proxy.ts'
 import { startEnsemble } from '../servers/index.ts'
 import { freshRoot, sharedServer } from '../servers/shared.ts'
-import { FaultProxy } from './fault-proxy.ts'
 import { connected, eventually, rejection } from './helpers.ts'
 
 async function proxied(): Promise<FaultProxy> {

@@ -1,7 +1,9 @@
 /** Runs of a journal as people and as programs read them. */
 import type { IssueRow, RunInfo } from '../journal/index.ts'
 import { escapePath, escapeText } from '../report/escape.ts'
+import { survivedText } from '../report/survived.ts'
 import { formatBytes, formatCount, formatSeconds } from '../report/units.ts'
+import { nothingSurvived, type Survived } from '../tree/events.ts'
 import type { ListedRun } from './runs.ts'
 
 /** A heading and a line for each run. */
@@ -55,6 +57,11 @@ export function runDetails({ journal, run }: ListedRun): string[] {
     ],
     ['verified', run.verified ? 'yes' : 'no'],
   )
+  const survived = survivedText({
+    ...nothingSurvived(),
+    ...(counts.survived as Partial<Survived> | undefined),
+  })
+  if (survived !== null) rows.push(['survived', survived])
   if (run.sourceDigest) rows.push(['digest', `${run.sourceDigest} (source)`])
   if (run.targetDigest) rows.push(['', `${run.targetDigest} (target)`])
   if (run.hasTemporaryIdentity)

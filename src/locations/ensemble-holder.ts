@@ -4,7 +4,6 @@ import { absolutePath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import {
   ClientClosedError,
-  type ClientOptions,
   CreateFlag,
   type MultiOp,
   operations,
@@ -12,21 +11,21 @@ import {
 } from '../zookeeper/index.ts'
 import { rawAcl } from './acl-cache.ts'
 import { type Failures, isLost } from './failures.ts'
-import { SessionKeeper } from './session-keeper.ts'
+import { type KeeperOptions, SessionKeeper } from './session-keeper.ts'
 
 /** A session whose connection is lost at the end is given so long to find a server, and as long again to close. */
 const CLOSE_MS = 2_000
 
 export class EnsembleHolder implements EphemeralHolder {
   expired = 0
-  readonly #options: ClientOptions
+  readonly #options: KeeperOptions
   readonly #root: string
   readonly #failures: Failures
   readonly #closing = new AbortController()
   #session: SessionKeeper | null = null
   #sessionId: bigint | null = null
 
-  constructor(options: ClientOptions, root: string, failures: Failures) {
+  constructor(options: KeeperOptions, root: string, failures: Failures) {
     this.#options = options
     this.#root = root
     this.#failures = failures

@@ -168,16 +168,22 @@ export class NativeProcess {
     this.#connected = connected
     if (connected) this.#stopWatching()
     else {
-      this.reconnects++
+      this.#reconnecting()
       this.#beginWatching()
     }
+  }
+
+  #reconnecting(): void {
+    this.reconnects++
+    const { side, emit } = this.#setup
+    emit({ type: 'survived', side, what: 'reconnects', amount: 1 })
   }
 
   #lost(child: ChildProcess): void {
     if (child !== this.#child) return
     this.#child = null
     this.#opening = null
-    if (this.#connected && this.#failure === null) this.reconnects++
+    if (this.#connected && this.#failure === null) this.#reconnecting()
     this.#connected = false
     this.#stopWatching()
     const ended = new Ended()

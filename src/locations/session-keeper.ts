@@ -7,11 +7,13 @@ import {
   type ClientOptions,
   type Operation,
   operations,
+  type WaitingReport,
   ZooKeeperClient,
   ZooKeeperError,
 } from '../zookeeper/index.ts'
 import type { Failures } from './failures.ts'
 import { endsTheSession, isLost } from './failures.ts'
+import type { Outages } from './outages.ts'
 import type { ResponseTimes } from './response-times.ts'
 
 /** After so many losses in a row the requests go one by one, to find the one that the server closes on. */
@@ -20,8 +22,14 @@ const LOSSES_BEFORE_ALONE = 3
 const MAX_LONE_LOSSES = 3
 const THROTTLE_PAUSE_MS = 200
 
+export interface KeeperOptions extends ClientOptions {
+  /** Hears of what the session goes through. Without it, nobody is told that it waits. */
+  outages?: Outages
+}
+
 export class SessionKeeper {
   readonly #options: ClientOptions
+  readonly #outages: Outages | null
   readonly #failures: Failures
   readonly #times: ResponseTimes | null
   readonly #role: 'reads' | 'writes'
@@ -35,12 +43,13 @@ export class SessionKeeper {
 
   /** `times` hears of refused requests and, unless the session writes, bounds how many reads are in flight. */
   constructor(
-    options: ClientOptions,
+    { outages, ...options }: KeeperOptions,
     failures: Failures,
     times: ResponseTimes | null = null,
     role: 'reads' | 'writes' = 'reads',
   ) {
-    this.#options = { ...options }
+    this.#options = options
+    this.#outages = outages ?? null
     this.#failures = failures
     this.#times = times
     this.#role = role
@@ -154,23 +163,72 @@ export class SessionKeeper {
   }
 
   async #connect(): Promise<ZooKeeperClient> {
+    const outage = new Outage(this.#outages)
+    const { onWaiting } = this.#options
     try {
-      const client = await ZooKeeperClient.connect({ ...this.#options, lastZxidSeen: this.#newest })
+      const client = await ZooKeeperClient.connect({
+        ...this.#options,
+        lastZxidSeen: this.#newest,
+        onWaiting: (report) => {
+          onWaiting?.(report)
+          outage.waiting(report)
+        },
+      })
+      outage.follow(client)
       this.#open = client
       this.opened++
       this.#synced = -1
       return client
     } catch (error) {
+      outage.over()
       throw this.#failures.ofLocation(error)
     }
   }
 
   #renew(expired: ZooKeeperClient): void {
     if (this.#open !== expired) return
+    this.#outages?.expired()
+    this.#outages?.reconnected(1)
     this.#newest = this.newest
     this.#reconnectsBefore += expired.reconnects + 1
     this.#open = null
     this.#client = null
+  }
+}
+
+/** One client's times without a server. */
+class Outage {
+  readonly #outages: Outages | null
+  #end: (() => void) | null = null
+  #reconnects = 0
+
+  constructor(outages: Outages | null) {
+    this.#outages = outages
+  }
+
+  waiting(report: WaitingReport): void {
+    this.#begin(report.seconds)
+    this.#outages?.waiting(report)
+  }
+
+  follow(client: ZooKeeperClient): void {
+    this.over()
+    client.on('state', (state) => {
+      if (state === 'detached') this.#begin(0)
+      else this.over()
+      const more = client.reconnects - this.#reconnects
+      this.#reconnects = client.reconnects
+      if (more > 0) this.#outages?.reconnected(more)
+    })
+  }
+
+  over(): void {
+    this.#end?.()
+    this.#end = null
+  }
+
+  #begin(seconds: number): void {
+    if (this.#outages !== null) this.#end ??= this.#outages.begin(seconds)
   }
 }
 

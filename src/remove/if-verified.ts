@@ -105,7 +105,7 @@ export async function requireIdentical(
   const message = `${source.name} and its copy ${target.name} are identical, digest ${result.digest.source}`
   context.emit({ type: 'note', message })
   // From here on the counts are the removal's.
-  Object.assign(context.counts, newCounts())
+  Object.assign(context.counts, newCounts(), { survived: context.counts.survived })
   return before
 }
 

@@ -63,6 +63,10 @@ export class HumanPrinter implements Printer {
       case 'note':
         this.#notes.push(event.message)
         return this.#say(`note: ${escapeText(event.message)}`)
+      case 'survived':
+        return this.trace(
+          `survived at the ${event.side}: ${event.what} +${Math.round(event.amount * 10) / 10}`,
+        )
       case 'combined':
         return
     }

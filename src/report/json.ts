@@ -30,8 +30,8 @@ export class JsonPrinter implements Printer {
 
   event(event: JobEvent): void {
     this.#options.progress?.see(event)
-    // A phase is told by the `progress` lines; marks of `--combined` have a file of their own.
-    if (event.type === 'phase' || event.type === 'combined') return
+    // Told by the `progress` lines, in a file of their own, by the summary.
+    if (event.type === 'phase' || event.type === 'combined' || event.type === 'survived') return
     this.#write(event)
     // A program that follows the output wants these now, not when the buffer is full.
     if (FLUSHED.has(event.type)) this.#options.stdout.flush()

@@ -1,5 +1,5 @@
 /** The last line of every job: how it ended, in the fields that scripts rely on. */
-import type { Consistency, Counts, JobResult, Status } from '../tree/events.ts'
+import type { Consistency, Counts, JobResult, Status, Survived } from '../tree/events.ts'
 
 export interface Summary {
   type: 'summary'
@@ -28,6 +28,8 @@ export interface Summary {
   reconnects: number
   /** How often less was asked of the servers, because they took long to answer. */
   throttled: number
+  /** All 0 for a clean run. */
+  survived: Survived
   seconds: number
   runId: string | null
   journal: string | null
@@ -61,6 +63,7 @@ export function summarise(result: JobResult, ending: Ending): Summary {
     consistency: result.consistency,
     reconnects: ending.reconnects,
     throttled: ending.throttled,
+    survived: { ...counts.survived },
     seconds: Math.round(ending.seconds * 1000) / 1000,
     runId: ending.runId,
     journal: ending.journal,

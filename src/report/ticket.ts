@@ -2,6 +2,7 @@
 import type { JobEvent } from '../tree/events.ts'
 import { escapeText } from './escape.ts'
 import type { Summary } from './summary.ts'
+import { survivedText } from './survived.ts'
 import { formatBytes, formatCount, formatSeconds, plural } from './units.ts'
 
 export interface Places {
@@ -36,8 +37,8 @@ export function ticket(summary: Summary, extras: TicketExtras): string[] {
   rows.push(...digests(summary, target !== null))
   if (summary.differences > 0) rows.push(['differences', formatCount(summary.differences)])
   rows.push(...sourceRows(summary))
-  if (summary.reconnects > 0) rows.push(['reconnects', formatCount(summary.reconnects)])
-  if (summary.throttled > 0) rows.push(['slowed down', plural(summary.throttled, 'time')])
+  const survived = survivedText(summary.survived)
+  if (survived !== null) rows.push(['survived', survived])
   if (summary.runId !== null)
     rows.push(['run', `${escapeText(summary.runId)} in ${escapeText(summary.journal ?? '')}`])
   for (const note of extras.notes) rows.push(['note', escapeText(note)])

@@ -19,6 +19,7 @@ const SUMMARY_FIELDS = [
   'sourceMoved',
   'consistency',
   'reconnects',
+  'survived',
   'seconds',
   'runId',
   'journal',

@@ -1,4 +1,5 @@
 import type { Summary } from '../../src/report/summary.ts'
+import { nothingSurvived } from '../../src/tree/events.ts'
 
 export function exampleSummary(changes: Partial<Summary> = {}): Summary {
   return {
@@ -16,6 +17,7 @@ export function exampleSummary(changes: Partial<Summary> = {}): Summary {
     consistency: 'quiet',
     reconnects: 0,
     throttled: 0,
+    survived: nothingSurvived(),
     seconds: 12.5,
     runId: 'k3v9x2ab',
     journal: '/state/x.journal',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { HumanPrinter, type HumanPrinterOptions } from '../../src/report/human.ts'
 import { ProgressModel } from '../../src/report/progress.ts'
-import { type JobEvent, newCounts } from '../../src/tree/events.ts'
+import { type JobEvent, newCounts, nothingSurvived } from '../../src/tree/events.ts'
 import { exampleSummary } from './examples.ts'
 import { Lines } from './lines.ts'
 
@@ -59,20 +59,26 @@ test('the end can be pasted into a ticket', () => {
   human.event(run)
   for (const path of ['e1', 'e2', 'e3']) human.event({ type: 'skipped', path, reason: 'ephemeral' })
   stderr.lines.length = 0
-  human.finish(exampleSummary({ reconnects: 2 }), null)
+  human.finish(
+    exampleSummary({
+      reconnects: 2,
+      survived: { ...nothingSurvived(), reconnects: 2, expiredSessions: 1, waits: 1, waitedSeconds: 12.3 },
+    }),
+    null,
+  )
   expect(stderr.text).toMatchInlineSnapshot(`
     "copy: done in 13 s
-      from        old:2181/a
-      to          new:2181/a
-      znodes      20,021 read, 20,021 created
-      bytes       6.0 MB read, 6.0 MB written
-      skipped     3 znodes (ephemeral)
-      digest      abababababababababababababababababababababababababababababababab (source)
-                  abababababababababababababababababababababababababababababababab (target)
-                  equal; digests do not cover sequence counters and versions
-      source      did not change during the run
-      reconnects  2
-      run         k3v9x2ab in /state/x.journal"
+      from      old:2181/a
+      to        new:2181/a
+      znodes    20,021 read, 20,021 created
+      bytes     6.0 MB read, 6.0 MB written
+      skipped   3 znodes (ephemeral)
+      digest    abababababababababababababababababababababababababababababababab (source)
+                abababababababababababababababababababababababababababababababab (target)
+                equal; digests do not cover sequence counters and versions
+      source    did not change during the run
+      survived  2 reconnects, 1 expired session, 12 s without a server (1 time)
+      run       k3v9x2ab in /state/x.journal"
   `)
 })
 

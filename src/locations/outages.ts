@@ -1,0 +1,60 @@
+/** The times in which a session of one location had no server: told with one voice, and counted once. */
+import type { Side } from '../tree/contracts.ts'
+import type { Emit } from '../tree/events.ts'
+import type { WaitingReport } from '../zookeeper/index.ts'
+
+/** Other sessions wait for the same servers, and have the same to say: less than a session's own interval. */
+const SILENCE_MS = 4_000
+/** A connection that is replaced at once was not waited for. */
+const WAIT_MS = 1_000
+
+export class Outages {
+  readonly #side: Side
+  readonly #emit: Emit
+  /** Sessions without a server now. */
+  #open = 0
+  #since = 0
+  #said = Number.NEGATIVE_INFINITY
+
+  constructor(side: Side, emit: Emit) {
+    this.#side = side
+    this.#emit = emit
+  }
+
+  /** A session waits, and would say so: whichever is first says it. */
+  waiting({ reason, seconds }: WaitingReport): void {
+    const now = performance.now()
+    if (now - this.#said < SILENCE_MS) return
+    this.#said = now
+    this.#emit({ type: 'waiting', side: this.#side, reason, seconds })
+  }
+
+  /** A session has been without a server for so long. Returns what to call when it has one again, or is given up. */
+  begin(seconds = 0): () => void {
+    const since = performance.now() - seconds * 1000
+    this.#since = this.#open === 0 ? since : Math.min(this.#since, since)
+    this.#open++
+    let over = false
+    return () => {
+      if (over) return
+      over = true
+      this.#open--
+      if (this.#open === 0) this.#end()
+    }
+  }
+
+  reconnected(count: number): void {
+    this.#emit({ type: 'survived', side: this.#side, what: 'reconnects', amount: count })
+  }
+
+  expired(): void {
+    this.#emit({ type: 'survived', side: this.#side, what: 'expiredSessions', amount: 1 })
+  }
+
+  #end(): void {
+    const ms = performance.now() - this.#since
+    this.#said = Number.NEGATIVE_INFINITY
+    if (ms >= WAIT_MS)
+      this.#emit({ type: 'survived', side: this.#side, what: 'waitedSeconds', amount: ms / 1000 })
+  }
+}

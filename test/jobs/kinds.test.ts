@@ -1,9 +1,9 @@
 /** Containers and TTL znodes, which the user names: as such on servers that make them, not at all on others. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CreateFlag, OPEN_ACL } from '../../src/zookeeper/index.ts'
-import { connect, Place, place, plant } from '../helpers/places.ts'
+import { connect, Place, parseAcl, place, plant } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
-import { zkferry } from '../helpers/zkferry.ts'
+import { freshJournal, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 import { type Ensemble, type Server, startEnsemble, startServer } from '../servers/index.ts'
 import { freshRoot } from '../servers/shared.ts'
 
@@ -48,6 +48,9 @@ async function source(): Promise<Place> {
   await sequential(from, 'locks/latch', CreateFlag.ephemeralSequential)
   return from
 }
+
+/** Everyone may read and delete, and nobody may create. */
+const SHUT = [parseAcl('9:world:anyone')]
 
 /** Rounds cannot change what is tested here. */
 const KINDS = [
@@ -121,6 +124,31 @@ describe('where the target makes them', () => {
     const other = await zkferry(['copy', from.location, to.location])
     expect(other.code).toBe(6)
     expect(other.stderr).toContain('containers')
+  })
+
+  test('kinds that nobody may create in, killed and resumed: their own ACL in the end, and still what they are', async () => {
+    const from = await place('3.4.14', 'shut-kinds-from')
+    await plant(from, { '': null, locks: null, sessions: null })
+    for (const parent of ['locks/a', 'sessions/s1']) {
+      await plant(from, { [parent]: 'shut', [`${parent}/x`]: null, [`${parent}/y`]: 'below' })
+      await from.client.setACL(from.at(parent), SHUT)
+    }
+    await plant(from, Object.fromEntries(Array.from({ length: 600 }, (_, at) => [`z${at}`, 'later'])))
+    const to = await on(server, 'shut-kinds')
+    const kinds = ['--container', 'locks/*', '--ttl', 'sessions/s1=1s']
+    const args = ['copy', ...kinds, '--journal', freshJournal(), from.location, to.location]
+    const killed = await zkferryUntil([...args, '--rate', '200'], SOME_DONE, 'SIGKILL')
+    expect(killed.code).toBeNull()
+    const { code, stderr, of } = await zkferry(args)
+    expect(code, stderr).toBe(0)
+    expect(of('run')[0]).toMatchObject({ resumed: true })
+    expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
+    for (const parent of ['locks/a', 'sessions/s1']) {
+      expect((await to.client.getACL(to.at(parent))).acl).toEqual(SHUT)
+      for (const child of ['x', 'y']) await to.client.delete(to.at(`${parent}/${child}`))
+      await gone(to, parent)
+    }
+    expect(await to.client.exists(to.at('z599'))).not.toBeNull()
   })
 
   test('what is on the target is not made anew as another kind', async () => {

@@ -64,7 +64,13 @@ export async function runCopy(
         confirmDelete: (extras) => confirmDelete(shell, flags, extras),
         filter,
         ephemeral: flags.ephemeral,
-        counters: counterOptions(flags, { sequence: flags.sequence, version: true, strictSequence: false }),
+        counters: counterOptions(flags, {
+          sequence: flags.sequence,
+          version: true,
+          strictSequence: false,
+          // What the user calls another kind is not as on the source.
+          kinds: flags.container === undefined && flags.ttl === undefined,
+        }),
         kinds: kindOptions(flags),
         quota: flags.quota === true,
         maxSteps: flags.maxSteps,

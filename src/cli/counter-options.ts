@@ -27,7 +27,7 @@ export function addContainerOption(command: Command): Command {
 
 export function counterOptions(
   flags: CounterFlags,
-  parts: { sequence: boolean; version: boolean; strictSequence: boolean },
+  parts: Omit<CounterOptions, 'versions' | 'containers'>,
 ): CounterOptions {
   return { ...parts, versions: flags.versions ?? [], containers: flags.container ?? [] }
 }

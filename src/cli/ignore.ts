@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { wrong } from './values.ts'
 
-export type Part = 'acl' | 'sequence' | 'version'
+export type Part = 'acl' | 'sequence' | 'version' | 'kind'
 
 export interface IgnoreFlags {
   ignore?: Part[]
@@ -10,7 +10,7 @@ export interface IgnoreFlags {
 
 /** A digest has no counters in it. */
 export const DIGEST_PARTS: readonly Part[] = ['acl']
-export const VERIFY_PARTS: readonly Part[] = ['acl', 'sequence', 'version']
+export const VERIFY_PARTS: readonly Part[] = ['acl', 'sequence', 'version', 'kind']
 
 export function addIgnoreOption(command: Command, parts: readonly Part[]): Command {
   return command.option(

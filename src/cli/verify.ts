@@ -192,6 +192,7 @@ async function jobOptions(flags: VerifyFlags) {
     counters: counterOptions(flags, {
       sequence: !ignores(flags, 'sequence'),
       version: !ignores(flags, 'version'),
+      kinds: !ignores(flags, 'kind'),
       strictSequence: flags.strictSequence === true,
     }),
     ...pace(flags),

@@ -41,12 +41,14 @@ export function compare(pair: Pair, counters: CounterRules = NO_COUNTERS): Compa
   const acl = sameAcls(source, target)
   const sequence = !counters.sequence(pair.path, source, target)
   const version = !counters.version(pair.path, source, target)
-  if (data && acl && !sequence && !version) return SAME
+  const kind = !counters.kind(source, target)
+  if (data && acl && !sequence && !version && !kind) return SAME
   const what: DifferenceKind[] = []
   if (!data) what.push('data')
   if (!acl) what.push('acl')
   if (sequence) what.push('sequence')
   if (version) what.push('version')
+  if (kind) what.push('kind')
   return { is: 'different', what }
 }
 

@@ -4,7 +4,7 @@
  * cutover, and no difference unless the user says so.
  */
 import picomatch from 'picomatch'
-import { containersOf } from './create-mode.ts'
+import { type CreateMode, containersOf } from './create-mode.ts'
 import { nextSequence, type Znode } from './znode.ts'
 
 export interface CounterRules {
@@ -14,6 +14,8 @@ export interface CounterRules {
   /** Whether this znode's data version is a counter that is kept. */
   keepsVersion(path: string, source: Znode): boolean
   readonly keepsSequence: boolean
+  /** False: both places tell what kind of znode it is, and they differ. */
+  kind(source: Znode, target: Znode): boolean
   /**
    * Whether this is a container, whose sequence counter must stay as it is while it has no children: a server deletes
    * an empty container whose counter has moved.
@@ -29,6 +31,7 @@ const MOST_LEFT_BEHIND = 100
 export const NO_COUNTERS: CounterRules = {
   sequence: () => true,
   version: () => true,
+  kind: () => true,
   keepsVersion: () => false,
   keepsSequence: false,
   isContainer: () => false,
@@ -44,6 +47,8 @@ export interface CounterOptions {
   version: boolean
   /** Znodes whose version is kept besides those with empty data. */
   versions: readonly string[]
+  /** Compare kinds, where both places tell them. @default true */
+  kinds?: boolean
   /** Znodes that are containers. @default none */
   containers?: readonly string[]
 }
@@ -66,6 +71,7 @@ export function counterRules(options: CounterOptions): CounterRules {
     leaveBehind,
     keepsSequence: options.sequence,
     keepsVersion,
+    kind: (source, target) => options.kinds === false || sameKind(source.mode, target.mode),
     sequence(path, source, target) {
       if (!options.sequence) return true
       const [wanted, there] = [nextSequence(source.stat), nextSequence(target.stat)]
@@ -78,4 +84,9 @@ export function counterRules(options: CounterOptions): CounterRules {
     version: (path, source, target) =>
       !keepsVersion(path, source) || target.stat.version >= source.stat.version,
   }
+}
+
+function sameKind(a: CreateMode | undefined, b: CreateMode | undefined): boolean {
+  if (a === undefined || b === undefined) return true
+  return typeof a === 'object' && typeof b === 'object' ? a.ttlMs === b.ttlMs : a === b
 }

@@ -12,6 +12,8 @@ export type DifferenceKind =
   | 'ephemeral'
   | 'sequence'
   | 'version'
+  /** Container, TTL or neither: only where both places tell. */
+  | 'kind'
 
 export type Phase = 'connect' | 'plan' | 'copy' | 'verify' | 'delete' | 'count' | 'digest' | 'settle' | 'hold'
 

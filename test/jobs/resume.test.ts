@@ -4,6 +4,7 @@ import { RandomStream } from '../../fixtures/random.ts'
 import { expectedReading, readIndependently } from '../helpers/native.ts'
 import { connect, many, Place, pair, place, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
+import { expectWrittenOnce } from '../helpers/written-once.ts'
 import { freshJournal, type Outcome, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 import { type Ensemble, type Server, startEnsemble, startServer } from '../servers/index.ts'
 
@@ -25,18 +26,6 @@ async function killed(args: string[], signal: NodeJS.Signals, afterMs: number): 
       })
     },
   })
-}
-
-/** Every znode was made once and not touched again. */
-async function expectWrittenOnce(where: Place): Promise<void> {
-  for (const [path, { stat }] of await readTree(where)) {
-    const { version, aversion, cversion, numChildren } = stat
-    if (version !== 0 || aversion !== 0 || cversion !== numChildren) {
-      expect.fail(
-        `${path} was written again: version ${version}, cversion ${cversion}, ${numChildren} children`,
-      )
-    }
-  }
 }
 
 describe('killed by kill -9 at ten random moments', () => {

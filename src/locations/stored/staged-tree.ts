@@ -1,5 +1,5 @@
 /** What has been staged so far, as a tree. */
-import type { Data } from '../../tree/znode.ts'
+import type { Data, Stat } from '../../tree/znode.ts'
 import type { StagedZnode, Staging } from './staging.ts'
 import type { StoredTree, StoredZnode } from './stored-tree.ts'
 
@@ -29,8 +29,13 @@ export class StagedTree implements StoredTree {
   close(): void {}
 }
 
-/** The Stat that a client would see where the znode has `children` children: the counter stays what it is. */
+/** As a client would see a znode that has `children` children. */
 export function asStored({ stat, acl, mode, data, sequence }: StagedZnode, children: number): StoredZnode {
+  return { stat: clientStat(stat, sequence, children, data), acl, mode }
+}
+
+/** The Stat that a client would see where the znode has `children` children: the counter stays what it is. */
+export function clientStat(stat: Stat, sequence: number, children: number, data: Data): Stat {
   const cversion = (2 * sequence - children) | 0
-  return { stat: { ...stat, cversion, numChildren: children, dataLength: data?.length ?? 0 }, acl, mode }
+  return { ...stat, cversion, numChildren: children, dataLength: data?.length ?? 0 }
 }

@@ -18,18 +18,34 @@ export interface AuthSource {
 
 /** @throws UsageProblem for what is missing, unreadable, failing or malformed. */
 export async function readIdentities(source: AuthSource, env: NodeJS.ProcessEnv): Promise<AuthInfo[]> {
+  const secret = await readSecret(source, env)
+  if (secret === null) return []
+  const identities = parseIdentities(secret.text, secret.origin)
+  if (identities.length > 0 || secret.from === 'variable') return identities
+  throw new UsageProblem(`${secret.origin} holds no identity: expected lines of "scheme credentials".`)
+}
+
+export interface Secret {
+  text: string
+  /** How messages call where it comes from. */
+  origin: string
+  from: 'file' | 'command' | 'variable'
+}
+
+/** `null` when none is given. @throws UsageProblem for what is missing, unreadable or failing. */
+export async function readSecret(source: AuthSource, env: NodeJS.ProcessEnv): Promise<Secret | null> {
   const { flag, file, command } = source
   if (file !== undefined && command !== undefined) {
     throw new UsageProblem(`${flag}-file and ${flag}-command cannot be used together; leave one out.`)
   }
   if (file !== undefined)
-    return some(parseIdentities(await read(file, flag), `${flag}-file ${file}`), `${flag}-file ${file}`)
+    return { text: await read(file, flag), origin: `${flag}-file ${file}`, from: 'file' }
   if (command !== undefined) {
-    const name = `${flag}-command "${command}"`
-    return some(parseIdentities(await run(command, name), name), name)
+    const origin = `${flag}-command "${command}"`
+    return { text: await run(command, origin), origin, from: 'command' }
   }
   const variable = source.variables.find((name) => env[name])
-  return variable === undefined ? [] : parseIdentities(env[variable] as string, variable)
+  return variable === undefined ? null : { text: env[variable] as string, origin: variable, from: 'variable' }
 }
 
 /** Blank lines and those that begin with `#` say nothing. */
@@ -51,11 +67,6 @@ export function parseIdentities(text: string, origin: string): AuthInfo[] {
     identities.push({ scheme, auth: Buffer.from(credentials) })
   }
   return identities
-}
-
-function some(identities: AuthInfo[], origin: string): AuthInfo[] {
-  if (identities.length > 0) return identities
-  throw new UsageProblem(`${origin} holds no identity: expected lines of "scheme credentials".`)
 }
 
 async function read(file: string, flag: string): Promise<string> {

@@ -11,6 +11,7 @@ import { identities, makeFilter, note, noteStrayIdentity, noteUnmatched, pace } 
 import { kindOptions } from './kind-options.ts'
 import { openBoth } from './open-both.ts'
 import type { Shell } from './shell.ts'
+import { secured } from './tls.ts'
 import { version } from './version.ts'
 
 export interface CopyRequest {
@@ -25,7 +26,7 @@ export async function runCopy(
   request: CopyRequest,
   authFlags: Record<string, unknown>,
 ): Promise<JobResult> {
-  const { source: from, target: to, flags } = request
+  const { flags } = request
   const { io } = shell
   const filter = await makeFilter(flags)
   const aclMap = await readAclMap(flags)
@@ -38,6 +39,8 @@ export async function runCopy(
     await identities(authFlags, 'source', io.env),
     await identities(authFlags, 'target', io.env),
   ]
+  const from = await secured(shell, request.source, authFlags, 'source')
+  const to = await secured(shell, request.target, authFlags, 'target')
   const journal = flags.dryRun ? null : await openRunJournal(shell, request)
   const record = flags.dryRun ? await readRunJournal(shell, request) : null
   const [source, target] = await openBoth(shell, { from, to, sourceAuth, targetAuth, flags })
@@ -69,7 +72,7 @@ export async function runCopy(
           version: true,
           strictSequence: false,
           // What the user calls another kind is not as on the source.
-          kinds: flags.container === undefined && flags.ttl === undefined,
+          kinds: flags.container === undefined && flags.ttl === undefined && !flags.plainKinds,
         }),
         kinds: kindOptions(flags),
         quota: flags.quota === true,

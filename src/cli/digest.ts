@@ -23,6 +23,7 @@ import {
 import { openSource } from './open-location.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { runJob, type Shell } from './shell.ts'
+import { secured } from './tls.ts'
 import { count } from './values.ts'
 import { version } from './version.ts'
 
@@ -63,7 +64,8 @@ async function run(shell: Shell, text: string, flags: DigestFlags): Promise<JobR
   const at = parseLocation(text, 'location')
   const filter = await makeFilter(flags)
   const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
-  const location = await openSource(shell, { location: at, side: 'source', auth, flags })
+  const secure = await secured(shell, at, flags as unknown as Record<string, unknown>, null)
+  const location = await openSource(shell, { location: secure, side: 'source', auth, flags })
   const { emit } = shell.context
   emit({
     type: 'run',

@@ -15,6 +15,8 @@ export interface IfVerifiedRequest {
   location: TreeTarget
   auth: AuthInfo[]
   targetAuth: AuthInfo[]
+  /** What the journal says of the copy's place has nothing of keys. */
+  secureTarget: (to: ParsedLocation) => Promise<ParsedLocation>
   flags: ConnectFlags & PaceFlags
 }
 
@@ -34,7 +36,7 @@ export async function proveCopied(shell: Shell, request: IfVerifiedRequest): Pro
   const journal = readJournal(request.journal)
   shell.onEnd(journal, () => journal.close())
   const run = findVerifiedCopy(journal, location.name, identity)
-  const to = parseLocation(run.target, 'target')
+  const to = await request.secureTarget(parseLocation(run.target, 'target'))
   shell.say(`comparing with the copy ${to.text} (run ${run.id})`)
   const target = await refusingUnreachable(
     openSource(shell, { location: to, side: 'target', auth: targetAuth, flags }),

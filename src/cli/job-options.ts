@@ -6,6 +6,7 @@ import type { JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { readIdentities } from './auth.ts'
 import type { Shell } from './shell.ts'
+import { addTlsOptions, TLS_HELP } from './tls.ts'
 import { byteSize, count, durationOption, glob } from './values.ts'
 
 export interface ConnectFlags {
@@ -92,15 +93,18 @@ IDENTITIES
   Lines of "scheme credentials", such as "digest user:password", never on the command line:
   from the environment (ZKFERRY_SOURCE_AUTH, ZKFERRY_TARGET_AUTH; ZKFERRY_AUTH where there is one location),
   from a file, or from the stdout of a command.
-`
+${TLS_HELP}`
 
-/** `--source-auth-file` and `--source-auth-command`, or without a side `--auth-file` and `--auth-command`. */
+/** `--source-auth-file` and `--source-auth-command`, or without a side `--auth-file` and `--auth-command`; the same for TLS. */
 export function addAuthOptions(command: Command, side: Side | null): Command {
   const flag = authFlag(side)
   const whose = side === null ? 'the location' : `the ${side}`
-  return command
-    .option(`${flag}-file <file>`, `identities at ${whose}`)
-    .option(`${flag}-command <command>`, `the same, from the stdout of a command`)
+  return addTlsOptions(
+    command
+      .option(`${flag}-file <file>`, `identities at ${whose}`)
+      .option(`${flag}-command <command>`, `the same, from the stdout of a command`),
+    side,
+  )
 }
 
 export function authFlag(side: Side | null): string {

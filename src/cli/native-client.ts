@@ -42,15 +42,17 @@ export async function openTargetWith(
   shell: Shell,
   opening: Opening,
 ): Promise<TreeSource> {
+  if (client === undefined) return openSource(shell, opening)
+  const { openNativeSource, refuseForNative } = await import('../locations/native-source.ts')
+  const { side, auth, flags } = opening
+  const location = requireEnsemble(opening.location, '--client native')
+  refuseForNative({ location, auth })
   // Ours tells at once, and better, what is wrong with an address or an identity.
   const own = await openSource(shell, opening)
-  if (client === undefined) return own
   await own.close()
-  const { openNativeSource } = await import('../locations/native-source.ts')
-  const { side, auth, flags } = opening
   const source = shell.own(
     await openNativeSource({
-      location: requireEnsemble(opening.location, '--client native'),
+      location,
       side,
       auth,
       sessionTimeoutMs: flags.timeout,

@@ -23,6 +23,7 @@ import {
 import { openTarget, requireEnsemble } from './open-location.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { runJob, type Shell } from './shell.ts'
+import { secured } from './tls.ts'
 import { count } from './values.ts'
 import { version } from './version.ts'
 
@@ -91,7 +92,8 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
   const targetAuth = await identities(authFlags, 'target', shell.io.env)
   // Where it is compared with its copy it is the source, also in what is said of it.
   const side = flags.ifVerified === undefined ? 'target' : 'source'
-  const location = await openTarget(shell, { location: at, side, auth, flags })
+  const secure = await secured(shell, at, authFlags, null)
+  const location = await openTarget(shell, { location: secure, side, auth, flags })
   const { emit } = shell.context
   emit({
     type: 'run',
@@ -106,7 +108,15 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
   const copiedUpTo =
     flags.ifVerified === undefined
       ? null
-      : await proveCopied(shell, { journal: flags.ifVerified, at, location, auth, targetAuth, flags })
+      : await proveCopied(shell, {
+          journal: flags.ifVerified,
+          at: secure,
+          location,
+          auth,
+          targetAuth,
+          secureTarget: (to) => secured(shell, to, authFlags, 'target'),
+          flags,
+        })
   const { rmr } = await import('../remove/rmr.ts')
   const { concurrency, rate } = pace(flags)
   return rmr(

@@ -6,6 +6,7 @@ import { plural } from '../tree/plural.ts'
 import { type ConnectFlags, identities } from './job-options.ts'
 import { openTarget } from './open-location.ts'
 import type { Shell } from './shell.ts'
+import { secured } from './tls.ts'
 
 export async function abandon(
   shell: Shell,
@@ -27,9 +28,10 @@ export async function abandon(
   let failed = 0
   if (left === 0) run.abandon()
   else {
-    const auth = await identities(flags as unknown as Record<string, unknown>, 'target', shell.io.env, true)
+    const authFlags = flags as unknown as Record<string, unknown>
+    const auth = await identities(authFlags, 'target', shell.io.env, true)
     const location = await openTarget(shell, {
-      location: parseLocation(target, 'target'),
+      location: await secured(shell, parseLocation(target, 'target'), authFlags, 'target', true),
       side: 'target',
       auth,
       flags,

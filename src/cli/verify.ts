@@ -34,6 +34,7 @@ import { addClientOption, type ClientFlags, openBothWith, openTargetWith } from 
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText } from './places.ts'
 import { runJob, type Shell } from './shell.ts'
+import { secured } from './tls.ts'
 import { count, durationOption } from './values.ts'
 import { version } from './version.ts'
 
@@ -125,14 +126,15 @@ function run(
 }
 
 async function againstSource(shell: Shell, from: string, to: string, flags: VerifyFlags): Promise<JobResult> {
-  const sourceAt = parseLocation(from, 'source')
-  const targetAt = parseLocation(to, 'target')
-  refuseOverlapInText(sourceAt, targetAt)
+  const [plainSource, plainTarget] = [parseLocation(from, 'source'), parseLocation(to, 'target')]
+  refuseOverlapInText(plainSource, plainTarget)
   const options = await jobOptions(flags)
   noteStrayIdentity(shell)
   const auth = authFlags(flags)
   const sourceAuth = await identities(auth, 'source', shell.io.env)
   const targetAuth = await identities(auth, 'target', shell.io.env)
+  const sourceAt = await secured(shell, plainSource, auth, 'source')
+  const targetAt = await secured(shell, plainTarget, auth, 'target')
   return withMarks(shell, flags.combined, async (context) => {
     const [source, target] = await openBothWith(flags.client, shell, {
       from: sourceAt,
@@ -155,7 +157,7 @@ async function againstJournal(
   to: string,
   flags: VerifyFlags,
 ): Promise<JobResult> {
-  const targetAt = parseLocation(to, 'target')
+  const plain = parseLocation(to, 'target')
   if (flags.combined !== undefined)
     throw new UsageProblem('--combined needs a source: a journal knows directories, not znodes.')
   if (flags.aclMap !== undefined) throw new UsageProblem('--acl-map comes from the journal; leave it out.')
@@ -168,6 +170,7 @@ async function againstJournal(
   if (!finished) throw new UsageProblem(`The journal ${file} has no finished copy to compare with.`)
   if (flags.ignore) throw new UsageProblem('--ignore comes from the journal; leave it out.')
   const auth = await identities(authFlags(flags), 'target', shell.io.env, true)
+  const targetAt = await secured(shell, plain, authFlags(flags), 'target', true)
   const target = await openTargetWith(flags.client, shell, {
     location: targetAt,
     side: 'target',

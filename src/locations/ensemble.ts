@@ -10,10 +10,18 @@ import {
   type TemporaryIdentities,
   type TreeReader,
   type TreeTarget,
+  type UndoRecord,
   ZnodeError,
 } from '../tree/contracts.ts'
 import type { Emit } from '../tree/events.ts'
-import { type AuthInfo, findLeaders, operations, type Stat, ZooKeeperError } from '../zookeeper/index.ts'
+import {
+  type AuthInfo,
+  findLeaders,
+  operations,
+  type Stat,
+  transportOf,
+  ZooKeeperError,
+} from '../zookeeper/index.ts'
 import { AclCache } from './acl-cache.ts'
 import { takesAcl } from './acl-probe.ts'
 import { EnsembleHolder } from './ensemble-holder.ts'
@@ -23,7 +31,7 @@ import { EnsembleLane, Reading } from './ensemble-lane.ts'
 import { EnsembleQuotas } from './ensemble-quotas.ts'
 import { EnsembleWriter } from './ensemble-writer.ts'
 import { Failures } from './failures.ts'
-import { digestUsers, type Identity, identitiesOf, permissionsOf } from './identities.ts'
+import { type Identity, identitiesOf, introduction, permissionsOf } from './identities.ts'
 import { Outages } from './outages.ts'
 import type { ParsedEnsemble } from './parse-location.ts'
 import { GENTLE, MILD, ResponseTimes } from './response-times.ts'
@@ -86,7 +94,7 @@ export class Ensemble implements TreeTarget {
     const { location } = setup
     this.name = location.text
     this.rootPath = location.path
-    this.#failures = new Failures(setup.side, location.text, digestUsers(setup.auth))
+    this.#failures = new Failures(setup.side, location.text, introduction(setup.auth, location.transport))
     this.#identities = identitiesOf(setup.auth)
     const options = {
       connect: { ...location, hosts: [...location.hosts] },
@@ -205,6 +213,10 @@ export class Ensemble implements TreeTarget {
     return this.#writer.write(changes, true)
   }
 
+  keepUndo(record: UndoRecord): void {
+    this.#writer.undo = record
+  }
+
   async settle(): Promise<void> {
     await this.#writing.sync()
   }
@@ -295,7 +307,7 @@ function slowedEvents({ side, emit }: EnsembleSetup): (answerMs: number, usualMs
 }
 
 async function leadersOf({ location, side, emit }: EnsembleSetup): Promise<ReadonlySet<string>> {
-  const { leaders, known } = await findLeaders(location.hosts)
+  const { leaders, known } = await findLeaders(location.hosts, transportOf(location))
   if (known === 0)
     emit({
       type: 'note',

@@ -1,20 +1,21 @@
 /** From the client's errors to those of a tree: what belongs to one znode, and what ends a job. */
 import { type Side, ZnodeError } from '../tree/contracts.ts'
 import { LocationProblem } from '../tree/errors.ts'
-import { ServerError, type ZooKeeperError } from '../zookeeper/index.ts'
+import { ServerError, TlsError, type ZooKeeperError } from '../zookeeper/index.ts'
+import { type Introduction, NOBODY } from './identities.ts'
 
 const UNKNOWN_IDENTITY = '; the servers do not know a scheme or an id in it, and --acl-map can map identities'
 
 export class Failures {
   readonly #side: Side
   readonly #name: string
-  readonly #users: readonly string[]
+  readonly #introduction: Introduction
 
-  /** `users`: digest users that the tool has identified itself as; for hints, without passwords. */
-  constructor(side: Side, name: string, users: readonly string[]) {
+  /** `introduction`: as whom the tool comes; for hints. */
+  constructor(side: Side, name: string, introduction: Introduction = NOBODY) {
     this.#side = side
     this.#name = name
-    this.#users = users
+    this.#introduction = introduction
   }
 
   ofZnode(error: ZooKeeperError): ZnodeError {
@@ -25,7 +26,7 @@ export class Failures {
 
   /** What no reading or writing of other znodes can get around. */
   ofLocation(error: unknown): LocationProblem {
-    const why = error instanceof Error ? error.message : String(error)
+    const why = (error instanceof Error ? error.message : String(error)) + wayOut(error)
     return new LocationProblem(this.#side, `The ${this.#side} ${this.#name} cannot be used: ${why}.`, {
       cause: error,
     })
@@ -40,8 +41,31 @@ export class Failures {
 
   /** No server can notice a wrong digest password: it only makes another identity. */
   hint(): string {
-    if (this.#users.length === 0) return '; no identity was given'
-    return `; the identity given is digest user ${this.#users.join(', ')}, and a wrong password is not noticed by any server`
+    const { digestUsers, proved } = this.#introduction
+    const known = [...(digestUsers.length > 0 ? [`digest user ${digestUsers.join(', ')}`] : []), ...proved]
+    if (known.length === 0) return '; no identity was given'
+    const digest =
+      digestUsers.length === 0
+        ? ''
+        : `, and a wrong ${proved.length > 0 ? 'digest ' : ''}password is not noticed by any server`
+    return `; the identity given is ${known.join(', ')}${digest}`
+  }
+}
+
+/** What would help, where it is an option of ours. */
+function wayOut(error: unknown): string {
+  if (!(error instanceof TlsError)) return ''
+  switch (error.reason) {
+    case 'untrusted':
+      return '; the option tls-ca names the authorities to believe'
+    case 'other-name':
+      return '; the option tls-server-name says what the certificates are for'
+    case 'certificate-wanted':
+      return '; the options tls-cert and tls-key, or tls-pfx, give one'
+    case 'plain':
+      return '; zk:// goes without'
+    default:
+      return ''
   }
 }
 
@@ -50,7 +74,14 @@ export function endsTheSession(error: ZooKeeperError): boolean {
   return ENDS.has(error.code)
 }
 
-const ENDS = new Set(['UNREACHABLE', 'NOTZOOKEEPER', 'AUTHFAILED', 'SESSIONCLOSEDREQUIRESASLAUTH', 'CLOSED'])
+const ENDS = new Set([
+  'UNREACHABLE',
+  'NOTZOOKEEPER',
+  'TLS',
+  'AUTHFAILED',
+  'SESSIONCLOSEDREQUIRESASLAUTH',
+  'CLOSED',
+])
 
 /** The request was lost on the way, or put off: reading it again is right. */
 export function isLost(error: ZooKeeperError): boolean {

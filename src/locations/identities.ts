@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { type AclList, Perms } from '../tree/acl.ts'
-import type { AuthInfo } from '../zookeeper/index.ts'
+import type { AuthInfo, TlsTransport } from '../zookeeper/index.ts'
 
 export interface Identity {
   scheme: string
@@ -20,8 +20,22 @@ export function identitiesOf(auth: readonly AuthInfo[]): Identity[] {
   return identities
 }
 
-export function digestUsers(auth: readonly AuthInfo[]): string[] {
-  return auth.filter(({ scheme }) => scheme === 'digest').map(({ auth: credentials }) => userOf(credentials))
+/** As whom the tool comes, for messages: no passwords. */
+export interface Introduction {
+  digestUsers: readonly string[]
+  /** Those that a server has checked. */
+  proved: readonly string[]
+}
+
+export const NOBODY: Introduction = { digestUsers: [], proved: [] }
+
+export function introduction(auth: readonly AuthInfo[], transport?: TlsTransport): Introduction {
+  return {
+    digestUsers: auth
+      .filter(({ scheme }) => scheme === 'digest')
+      .map(({ auth: credentials }) => userOf(credentials)),
+    proved: transport?.hasCertificate ? ['the client certificate'] : [],
+  }
 }
 
 /** The union of what these identities are granted. A super user may do more: no ACL shows that. */

@@ -20,7 +20,7 @@ import { absolutePath } from '../tree/path.ts'
 import { newestZxid, type Stat } from '../tree/znode.ts'
 import { type AuthInfo, formatHost, ServerError } from '../zookeeper/index.ts'
 import { Failures } from './failures.ts'
-import { digestUsers } from './identities.ts'
+import { introduction } from './identities.ts'
 import { ENDS_THE_CLIENT, NativeProcess } from './native-process.ts'
 import type { NativeOutcome, NativeStat } from './native-protocol.ts'
 import type { ParsedEnsemble } from './parse-location.ts'
@@ -39,10 +39,15 @@ const ANSWER_BYTES = 2 * 1024 * 1024
 /** Znodes in one answer where their size is not known: each may have a megabyte. */
 const BLIND_ZNODES = 16
 
+/** @throws UsageProblem for a location, or an identity, that the package can do nothing with. */
+export function refuseForNative({ location }: Pick<NativeSourceSetup, 'location' | 'auth'>): void {
+  if (location.tls)
+    throw new UsageProblem('--client native cannot be used with zks://: the zookeeper package has no TLS.')
+}
+
 /** @throws UsageProblem where the package cannot be used, LocationProblem */
 export async function openNativeSource(setup: NativeSourceSetup): Promise<NativeSource> {
-  if (setup.location.tls)
-    throw new UsageProblem('--client native cannot be used with zks://: the zookeeper package has no TLS.')
+  refuseForNative(setup)
   const source = new NativeSource(setup)
   try {
     await source.open()
@@ -69,7 +74,7 @@ class NativeSource implements TreeSource, TreeReader {
     this.side = side
     this.name = location.text
     this.rootPath = location.path
-    this.#failures = new Failures(side, location.text, digestUsers(auth))
+    this.#failures = new Failures(side, location.text, introduction(auth))
     this.#process = new NativeProcess({
       side,
       name: location.text,

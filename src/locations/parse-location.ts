@@ -1,4 +1,4 @@
-/** A location as the user writes it: `host:port,host:port/path`, with `zk://` before it or not, or a file. */
+/** A location as the user writes it: `host:port,host:port/path`, with `zk://` or, over TLS, `zks://` before it, or a file. */
 import { resolve } from 'node:path'
 import { UsageProblem } from '../tree/errors.ts'
 import { type ConnectString, formatHost, parseConnectString } from '../zookeeper/connect-string.ts'
@@ -9,7 +9,7 @@ export type ParsedLocation = ParsedEnsemble | ParsedFile
 /** `path` is absolute: `/` or `/a/b`. */
 export interface ParsedEnsemble extends ConnectString {
   kind: 'ensemble'
-  /** Every host with its port, and the path: for display, and to compare with others. */
+  /** Every host with its port, and the path, after `zks://` where it is TLS: for display, and to compare with others. */
   text: string
 }
 
@@ -44,7 +44,8 @@ function parseFile(text: string, match: RegExpExecArray, role: LocationRole): Pa
 
 /** @throws UsageProblem with a sentence that names the value. */
 export function parseEnsemble(text: string, role: LocationRole): ParsedEnsemble {
-  const bare = text.replace(/^zk:\/\//, '')
+  const scheme = /^zks?:\/\//.exec(text)?.[0] ?? ''
+  const bare = text.slice(scheme.length)
   if (bare.split('/', 1)[0]?.includes('@')) {
     // The value may hold a password, so it is not repeated.
     throw new UsageProblem(
@@ -53,10 +54,16 @@ export function parseEnsemble(text: string, role: LocationRole): ParsedEnsemble 
   }
   if (bare.startsWith('/') || bare === '') throw wrong(role, text, 'names no host: write host:port/path')
   if (!bare.includes('/')) {
-    throw wrong(role, text, `names no path: write ${bare}/path, or ${bare}/ for the whole tree`)
+    throw wrong(role, text, `names no path: write ${text}/path, or ${text}/ for the whole tree`)
   }
   const { hosts, path, tls } = parse(text, role)
-  return { kind: 'ensemble', hosts, path, tls, text: hosts.map(formatHost).join(',') + path }
+  return {
+    kind: 'ensemble',
+    hosts,
+    path,
+    tls,
+    text: `${tls ? 'zks://' : ''}${hosts.map(formatHost).join(',')}${path}`,
+  }
 }
 
 function parse(text: string, role: LocationRole): ReturnType<typeof parseConnectString> {

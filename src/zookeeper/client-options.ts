@@ -3,7 +3,7 @@ import type { AuthInfo } from './auth.ts'
 import { type ConnectString, parseConnectString } from './connect-string.ts'
 import { HostCycle, type Lookup } from './endpoints.ts'
 import type { SessionIdentity, SessionOptions } from './session.ts'
-import { checkTransport } from './socket.ts'
+import { transportOf } from './tls.ts'
 import type { WaitingReport } from './waiting.ts'
 
 export interface ClientOptions {
@@ -47,10 +47,9 @@ export function sessionOptions(
   listeners: Pick<SessionOptions, 'onState' | 'onWatchEvent'>,
 ): SessionOptions {
   const { connect, random = Math.random } = options
-  const { hosts, tls } = typeof connect === 'string' ? parseConnectString(connect) : connect
-  checkTransport(tls)
+  const place = typeof connect === 'string' ? parseConnectString(connect) : connect
   return {
-    hosts: new HostCycle(hosts, random, options.lookup, options.avoid),
+    hosts: new HostCycle(place.hosts, random, options.lookup, options.avoid, transportOf(place)),
     sessionTimeoutMs: options.sessionTimeoutMs ?? 30_000,
     retryForMs: options.retryForMs ?? 15 * 60_000,
     auth: options.auth ?? [],

@@ -8,6 +8,7 @@
 import { isIPv6 } from 'node:net'
 import { ConnectStringError } from './errors.ts'
 import { pathFlaw } from './path.ts'
+import type { TlsTransport } from './tls.ts'
 
 export interface Host {
   /** A name or an address; IPv6 without its brackets. */
@@ -20,6 +21,8 @@ export interface ConnectString {
   /** `/` when none was given. The client ignores it: it is not a chroot. */
   path: string
   tls: boolean
+  /** How TLS is spoken there. @default as Node.js does, without a certificate of ours */
+  transport?: TlsTransport
 }
 
 export const DEFAULT_PORT = 2181

@@ -5,6 +5,7 @@ import { AttachFailure } from './attach-failure.ts'
 import { formatHost, type Host } from './connect-string.ts'
 import { endpointKey } from './leader.ts'
 import type { Endpoint } from './socket.ts'
+import type { TlsTransport } from './tls.ts'
 
 /** All addresses of a name. Rejects when there is none. */
 export type Lookup = (hostname: string) => Promise<readonly { address: string }[]>
@@ -16,6 +17,7 @@ export class HostCycle {
   readonly #random: () => number
   readonly #lookup: Lookup
   readonly #avoid: ReadonlySet<string>
+  readonly #tls: TlsTransport | null
   #next = 0
 
   /** `avoid`: endpoints that come last, whichever was the last one that served us. */
@@ -24,11 +26,13 @@ export class HostCycle {
     random: () => number,
     lookup: Lookup = systemLookup,
     avoid: ReadonlySet<string> = new Set(),
+    tls: TlsTransport | null = null,
   ) {
     this.#hosts = shuffled(hosts, random)
     this.#random = random
     this.#lookup = lookup
     this.#avoid = avoid
+    this.#tls = tls
     if (avoid.size > 0)
       this.#hosts = this.#avoidedLast(this.#hosts, (host) => ({ address: host.host, port: host.port }))
   }
@@ -48,10 +52,11 @@ export class HostCycle {
   /** @throws AttachFailure when the name has no address, or the resolver is silent */
   async resolve(host: Host, signal: AbortSignal): Promise<Endpoint[]> {
     const server = formatHost(host)
-    if (isIP(host.host)) return [{ address: host.host, port: host.port, server, label: server }]
+    const place = { port: host.port, host: host.host, server, tls: this.#tls }
+    if (isIP(host.host)) return [{ ...place, address: host.host, label: server }]
     const addresses = await this.#addresses(host.host, signal)
     const endpoints = shuffled(addresses, this.#random).map(({ address }) => {
-      return { address, port: host.port, server, label: `${server} (${address})` }
+      return { ...place, address, label: `${server} (${address})` }
     })
     return this.#avoidedLast(endpoints, (endpoint) => endpoint)
   }

@@ -152,6 +152,32 @@ export class NotZooKeeperError extends ZooKeeperError {
   }
 }
 
+export type TlsReason =
+  | 'untrusted'
+  | 'expired'
+  | 'not-yet-valid'
+  | 'other-name'
+  | 'certificate-wanted'
+  | 'certificate-refused'
+  | 'plain'
+  | 'handshake'
+
+/** A server and we do not come together over TLS, and that does not pass by itself. */
+export class TlsError extends ZooKeeperError {
+  override name = 'TlsError'
+  readonly server: string
+  readonly reason: TlsReason
+  /** Completes a sentence that begins with the server. */
+  readonly what: string
+
+  constructor(server: string, reason: TlsReason, what: string) {
+    super(`${server} ${what}`, { code: 'TLS' })
+    this.server = server
+    this.reason = reason
+    this.what = what
+  }
+}
+
 /** No server served us for as long as we were to wait. */
 export class UnreachableError extends ZooKeeperError {
   override name = 'UnreachableError'

@@ -14,6 +14,7 @@ export type { AddWatchMode, WatchEvent, WatchEventType } from './operations/watc
 export { checkExistingPath, checkPath, pathFlaw } from './path.ts'
 export { probeSession } from './probe-session.ts'
 export type { SessionIdentity, SessionState } from './session.ts'
+export { type TlsOptions, TlsTransport, transportOf } from './tls.ts'
 export type { WaitingReport } from './waiting.ts'
 export { JuteReader } from './wire/reader.ts'
 export {

@@ -5,6 +5,7 @@ import type { Host } from './connect-string.ts'
 import { formatHost } from './connect-string.ts'
 import type { Endpoint } from './socket.ts'
 import { askSrvr } from './srvr.ts'
+import type { TlsTransport } from './tls.ts'
 
 export interface Modes {
   /** The address and port of each leader, as `ClientOptions.avoid` takes them. */
@@ -14,8 +15,8 @@ export interface Modes {
 }
 
 /** Servers that do not answer within two seconds have no mode. Never rejects. */
-export async function findLeaders(hosts: readonly Host[]): Promise<Modes> {
-  const endpoints = (await Promise.all(hosts.map(addressesOf))).flat()
+export async function findLeaders(hosts: readonly Host[], tls: TlsTransport | null = null): Promise<Modes> {
+  const endpoints = (await Promise.all(hosts.map((host) => addressesOf(host, tls)))).flat()
   const { signal } = new AbortController()
   const leaders = new Set<string>()
   let known = 0
@@ -33,9 +34,10 @@ export function endpointKey({ address, port }: Pick<Endpoint, 'address' | 'port'
   return `${address} ${port}`
 }
 
-async function addressesOf(host: Host): Promise<Endpoint[]> {
+async function addressesOf(host: Host, tls: TlsTransport | null): Promise<Endpoint[]> {
   const server = formatHost(host)
+  const place = { port: host.port, host: host.host, server, label: server, tls }
   const addresses =
     isIP(host.host) !== 0 ? [{ address: host.host }] : await lookup(host.host, { all: true }).catch(() => [])
-  return addresses.map(({ address }) => ({ address, port: host.port, server, label: server }))
+  return addresses.map(({ address }) => ({ ...place, address }))
 }

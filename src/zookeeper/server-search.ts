@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { AttachFailure } from './attach-failure.ts'
 import { formatHost, type Host } from './connect-string.ts'
 import type { HostCycle } from './endpoints.ts'
-import { NotZooKeeperError, UnreachableError } from './errors.ts'
+import { NotZooKeeperError, TlsError, UnreachableError } from './errors.ts'
 import type { Endpoint } from './socket.ts'
 import type { Waiting } from './waiting.ts'
 
@@ -39,7 +39,7 @@ export async function findServer<T>(
   cycle.begin()
   if (options.firstPauseMs > 0) await pause(options.firstPauseMs, random, signal)
   for (;;) {
-    const foreign: NotZooKeeperError[] = []
+    const foreign: WrongDoor[] = []
     for (let tried = 0; tried < cycle.size; tried++) {
       const outcome = await tryHost(cycle, cycle.next(), attach, waiting, options)
       if ('attached' in outcome) return outcome.attached
@@ -54,7 +54,10 @@ export async function findServer<T>(
   }
 }
 
-type HostOutcome<T> = { attached: T } | { foreign: NotZooKeeperError | null }
+/** What does not pass by itself, and need not be so at the other hosts. */
+type WrongDoor = NotZooKeeperError | TlsError
+
+type HostOutcome<T> = { attached: T } | { foreign: WrongDoor | null }
 
 /** Tries all addresses of one host. */
 async function tryHost<T>(
@@ -65,7 +68,8 @@ async function tryHost<T>(
   options: SearchOptions,
 ): Promise<HostOutcome<T>> {
   const server = formatHost(host)
-  let foreign: NotZooKeeperError | null = null
+  let foreign: WrongDoor | null = null
+  let passing = false
   waiting.trying(server)
   try {
     const endpoints = await withDeadline(waiting, options, (signal) => cycle.resolve(host, signal))
@@ -73,16 +77,23 @@ async function tryHost<T>(
       try {
         return { attached: await withDeadline(waiting, options, (signal) => attach(endpoint, signal)) }
       } catch (error) {
-        if (error instanceof NotZooKeeperError && !options.strict) foreign = error
-        else if (!(error instanceof AttachFailure)) throw error
-        waiting.failed(server, error instanceof AttachFailure ? error.message : 'is no ZooKeeper client port')
+        if (error instanceof TlsError || (error instanceof NotZooKeeperError && !options.strict))
+          foreign = error
+        else if (error instanceof AttachFailure) passing = true
+        else throw error
+        waiting.failed(server, reasonOf(error))
       }
     }
   } catch (error) {
     if (!(error instanceof AttachFailure)) throw error
     waiting.failed(server, error.message)
   }
-  return { foreign }
+  return { foreign: passing ? null : foreign }
+}
+
+function reasonOf(error: AttachFailure | WrongDoor): string {
+  if (error instanceof NotZooKeeperError) return 'is no ZooKeeper client port'
+  return error instanceof TlsError ? error.what : error.message
 }
 
 /** Runs one attempt under a signal that is aborted when its time, or the search, is over. */

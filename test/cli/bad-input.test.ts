@@ -52,7 +52,6 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', 'archive:x.zkf#/a', B], 2, '"archive:x.zkf#/a" cannot be used yet'],
   [['copy', 'datadir:/var/zk#/a', B], 2, '"datadir:/var/zk#/a" cannot be used yet'],
   [['copy', A, 'snapshot:/var/zk#/a'], 2, '"snapshot:/var/zk#/a" cannot be used yet'],
-  [['copy', A, 'zks://h:1/a'], 2, '"zks://h:1/a" cannot be used yet'],
   [['copy', A, A], 2, 'are the same place'],
   [['copy', 'x:1,Y:2/a', 'y:2,z:3/a'], 2, 'are the same place'],
   [['copy', A, `${A}/b`], 2, 'lies inside the source'],

@@ -1,10 +1,6 @@
-import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer as createHttp } from 'node:http'
 import { type AddressInfo, createServer, type Server as NetServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { createServer as createTls } from 'node:tls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
@@ -15,6 +11,7 @@ import {
 } from '../../src/zookeeper/index.ts'
 import { startServer } from '../servers/index.ts'
 import { freshRoot, sharedServer } from '../servers/shared.ts'
+import { Authority } from '../tls/certificates.ts'
 import { connected, eventually, rejection } from './helpers.ts'
 
 async function listening(server: NetServer): Promise<string> {
@@ -47,15 +44,7 @@ describe('a port that is no ZooKeeper ends the search at once', () => {
   })
 
   test('TLS', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'zkferry-tls-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    execFileSync(
-      'openssl',
-      ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=test', '-keyout', key, '-out', cert],
-      { stdio: 'ignore' },
-    )
-    const server = createTls({ key: readFileSync(key), cert: readFileSync(cert) })
+    const server = createTls(new Authority('test').issue({ commonName: 'test' }))
     server.on('tlsClientError', () => {})
     const connect = await listening(server)
     await expect(ZooKeeperClient.connect({ connect })).rejects.toThrow(
@@ -192,10 +181,4 @@ test('a path after the hosts is no chroot', async () => {
   const path = freshRoot('chroot')
   await client.create(path, null)
   expect((await client.getChildren('/')).children).toContain(path.slice(1))
-})
-
-test('TLS is refused in a sentence', async () => {
-  await expect(ZooKeeperClient.connect({ connect: 'zks://zk1:2281' })).rejects.toThrow(
-    'TLS, which is not built yet',
-  )
 })

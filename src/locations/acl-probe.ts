@@ -2,7 +2,7 @@
 import type { AclList } from '../tree/acl.ts'
 import { MultiError, type MultiOp, operations, ZooKeeperError } from '../zookeeper/index.ts'
 import { rawAcl } from './acl-cache.ts'
-import { NO_SUCH_ZNODE } from './ensemble-identities.ts'
+import { MOST_LOSSES, NO_SUCH_ZNODE } from './ensemble-identities.ts'
 import { type Failures, isLost } from './failures.ts'
 import type { SessionKeeper } from './session-keeper.ts'
 
@@ -14,13 +14,13 @@ export async function takesAcl(acl: AclList, writing: SessionKeeper, failures: F
     { op: 'create', path: PROBE_PATH, data: null, acl: rawAcl(acl) },
     { op: 'check', path: NO_SUCH_ZNODE },
   ]
-  for (;;) {
+  for (let losses = 0; ; losses++) {
     const [outcome] = await writing.send(operations.multi, [ops])
     // Whatever else it refuses for (no CREATE here, say): it has looked at the ACL before.
     if (outcome instanceof MultiError) return outcome.code !== 'INVALIDACL'
     if (!(outcome instanceof ZooKeeperError))
       throw new Error('the probe of an ACL was carried out, though its last check cannot hold')
-    if (!isLost(outcome)) throw failures.ofLocation(outcome)
+    if (!isLost(outcome) || losses === MOST_LOSSES) throw failures.ofLocation(outcome)
     await writing.sync()
   }
 }

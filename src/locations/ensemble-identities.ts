@@ -23,6 +23,9 @@ import type { EnsembleWriter } from './ensemble-writer.ts'
 import { type Failures, isLost } from './failures.ts'
 import type { SessionKeeper } from './session-keeper.ts'
 
+/** A probe on which the connection is lost so often is the reason for it. */
+export const MOST_LOSSES = 10
+
 export const NO_SUCH_ZNODE = '/zkferry-probe-of-a-znode-that-does-not-exist'
 
 /** What `zookeeper.digestAlg` may be set to from 3.7 on, by OpenSSL's names. Before that it is SHA-1. */
@@ -98,7 +101,7 @@ export class EnsembleIdentities implements TemporaryIdentities {
       { op: 'create', path: `${at}/probe`, data: null, acl: rawAcl(acl) },
       { op: 'check', path: NO_SUCH_ZNODE },
     ]
-    for (;;) {
+    for (let losses = 0; ; losses++) {
       // The parent may still be on its way.
       await writer.drained()
       const [outcome] = await writing.send(operations.multi, [ops])
@@ -108,7 +111,8 @@ export class EnsembleIdentities implements TemporaryIdentities {
         if (outcome.index === 0 && outcome.code === 'INVALIDACL') return 'no-digest'
         return failures.ofZnode(outcome)
       }
-      if (outcome instanceof ZooKeeperError && !isLost(outcome)) return failures.ofZnode(outcome)
+      if (outcome instanceof ZooKeeperError && (!isLost(outcome) || losses === MOST_LOSSES))
+        return failures.ofZnode(outcome)
       if (outcome instanceof ZooKeeperError) await writing.sync()
       else
         throw new Error(

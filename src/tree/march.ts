@@ -9,6 +9,7 @@ import pLimit from 'p-limit'
 import type { ListReply, Side, TreeSource } from './contracts.ts'
 import { ZnodeError } from './contracts.ts'
 import { Directory, type Part } from './directory.ts'
+import { LocationProblem } from './errors.ts'
 import type { Filter } from './filter.ts'
 import { type Lanes, type Pair, type PairOptions, readPairs } from './pairs.ts'
 import { childPath } from './path.ts'
@@ -22,6 +23,10 @@ const GROUPS = 32
 const WINDOW_ZNODES = 2048
 /** Data in hand, both sides together. */
 const WINDOW_BYTES = 16 * 1024 * 1024
+/** What a directory that waits costs in memory, besides its path. */
+const DIRECTORY_BYTES = 1000
+/** Directories that wait. A tree of a million levels, or a server that makes up children for ever, ends here. */
+const MOST_WAITING_BYTES = 200 * 1024 * 1024
 
 export interface MarchPair extends Pair {
   /** The directory that holds it; the root has none. */
@@ -95,6 +100,9 @@ class March {
   readonly #window = new Window({ bytes: WINDOW_BYTES, znodes: WINDOW_ZNODES })
   /** The next to do is at the end. Wide directories stay until their last slice is taken. */
   readonly #stack: Directory[] = []
+  /** The size of what is on the stack, and how large it may get: what a broken-off run left is there from the start. */
+  #waiting = 0
+  #mostWaiting = MOST_WAITING_BYTES
   readonly #perGroup: number
   readonly #limit: ReturnType<typeof pLimit>
 
@@ -109,7 +117,9 @@ class March {
 
   async run(start: MarchStart): Promise<boolean> {
     if (start.from === 'root') await this.#root(start.target)
-    else this.#stack.push(...start.directories)
+    else for (const directory of start.directories) this.#stack.push(directory)
+    for (const directory of this.#stack) this.#mostWaiting += weightOf(directory)
+    this.#waiting = this.#mostWaiting - MOST_WAITING_BYTES
     const running = new Set<Promise<void>>()
     let failure: { error: unknown } | null = null
     // A group may discover more work, so the end is an empty stack with nothing running.
@@ -151,12 +161,30 @@ class March {
     return { source: this.#source.lane(afterSource), target: this.#target.lane(afterTarget) }
   }
 
+  #push(directory: Directory): void {
+    this.#waiting += weightOf(directory)
+    if (this.#waiting > this.#mostWaiting) {
+      const { side, name } = directory.inSource ? this.#source : this.#target
+      const levels = directory.path.split('/').length
+      throw new LocationProblem(
+        side,
+        `The ${side} ${name} has directories without end: ${this.#stack.length} of them are known and not read yet, ${levels} levels deep by now.`,
+      )
+    }
+    this.#stack.push(directory)
+  }
+
+  #pop(): void {
+    const directory = this.#stack.pop()
+    if (directory !== undefined) this.#waiting -= weightOf(directory)
+  }
+
   /** The next slice of a wide directory, or as many narrow ones as make a group. */
   #take(): Part[] | Directory[] {
     const top = this.#stack.at(-1) as Directory
     if (top.listed) {
       const part = top.slice(GROUP_ZNODES)
-      if (top.allTaken) this.#stack.pop()
+      if (top.allTaken) this.#pop()
       return [part]
     }
     const group: Directory[] = []
@@ -165,7 +193,7 @@ class March {
       const next = this.#stack.at(-1)
       if (next === undefined || next.listed || (group.length > 0 && znodes + next.expected > GROUP_ZNODES))
         break
-      this.#stack.pop()
+      this.#pop()
       group.push(next)
       znodes += next.expected
     }
@@ -213,7 +241,7 @@ class March {
     const parts: Part[] = []
     for (const directory of directories) {
       directory.merge(this.#options.filter)
-      if (directory.width > GROUP_ZNODES) this.#stack.push(directory)
+      if (directory.width > GROUP_ZNODES) this.#push(directory)
       else parts.push(directory.slice(GROUP_ZNODES))
     }
     return parts
@@ -285,7 +313,7 @@ class March {
     }
     discovered.push(...found)
     // The stack is last in, first out: pushed backwards, directories are walked in the order of their names.
-    this.#stack.push(...found.reverse())
+    for (const directory of found.reverse()) this.#push(directory)
     await acted
   }
 
@@ -320,6 +348,10 @@ function directoryOf(pair: MarchPair): Directory {
     unmade: pair.counted || pair.target !== null ? null : pair.source,
     mode: pair.source?.mode,
   })
+}
+
+function weightOf({ path }: Directory): number {
+  return DIRECTORY_BYTES + path.length
 }
 
 export function newPair(

@@ -30,6 +30,8 @@ export interface ConnectionLimits extends OutboxLimits {
   maxFrameBytes: number
 }
 
+const PROGRESS_BYTES = 64 * 1024
+
 export interface ConnectionListener {
   onZxid(zxid: bigint): void
   onWatchEvent(event: WatchEvent): void
@@ -62,6 +64,8 @@ export class Connection {
   #open = false
   #ended: ZooKeeperError | null = null
   #pumpScheduled = false
+  /** Of the frame that is not complete, when it was last seen to grow. */
+  #filled = 0
 
   constructor(
     socket: Socket,
@@ -83,11 +87,11 @@ export class Connection {
         return socket.writableLength
       },
     })
-    this.#heartbeat = new Heartbeat(
-      response.timeoutMs,
-      () => void this.ping().catch(() => {}),
-      (seconds) => this.#lose(`it has been silent for ${seconds} s`),
-    )
+    this.#heartbeat = new Heartbeat(response.timeoutMs, {
+      ping: () => void this.ping().catch(() => {}),
+      owes: () => this.#inFlight.count + this.#auths.length + this.#setWatches.length > 0,
+      lost: (why) => this.#lose(why),
+    })
     socket.on('data', (chunk) => this.receive(chunk))
     socket.on('drain', () => this.#pump())
     socket.on('error', (error) => this.#lose((error as NodeJS.ErrnoException).code ?? error.message))
@@ -142,7 +146,17 @@ export class Connection {
       if (!(error instanceof MalformedRecordError)) throw error
       this.end(new ProtocolError(this.endpoint.label, error.message, { cause: error }))
     }
+    this.#noticeProgress()
     this.#pump()
+  }
+
+  /** A reply that takes long to arrive is on its way, and one of which there is a byte now and then is not. */
+  #noticeProgress(): void {
+    const { filled } = this.#frames
+    if (filled < this.#filled) this.#filled = 0
+    if (filled - this.#filled < PROGRESS_BYTES) return
+    this.#filled = filled
+    this.#heartbeat.answered()
   }
 
   get localAddress(): string | null {
@@ -232,6 +246,7 @@ export class Connection {
         : (operation.recover?.(errno, zxid, request) ?? serverError(burst, index, errno))
     this.#inFlight.removeHead()
     this.answered = true
+    this.#heartbeat.answered()
     this.#outbox.answered(operation.opcode, errno !== Errno.unimplemented)
     if (operation.watchOf) this.#listener.onWatchReply(burst, index, errno)
     burst.settle(index, outcome)

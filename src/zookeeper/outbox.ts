@@ -76,7 +76,8 @@ export class Outbox {
     if (this.#inFlight.count > 0) return false
     this.#writeRequest(burst, burst.next++)
     this.#trying = this.#inFlight.count > 0
-    return false
+    // One that could not be encoded is not on its way, and nothing need wait for it.
+    return !this.#trying
   }
 
   #full(): boolean {

@@ -5,13 +5,12 @@
  *   setACL 7 request    ustring path, vector<ACL>, i32 aversion
  *   setACL response     Stat
  */
-import { MalformedRecordError } from '../wire/reader.ts'
 import {
   type Acl,
   type AclInput,
   readAcl,
+  readAclRaw,
   readStat,
-  STAT_BYTES,
   type Stat,
   writeAcl,
 } from '../wire/records.ts'
@@ -52,10 +51,8 @@ export const getAclRaw: Operation<string, GetAclRawReply> = {
   opcode: Opcode.getACL,
   write: writePath,
   read: (body, zxid) => {
-    // The Stat has a fixed size and comes last, so the vector need not be walked.
-    const length = body.remaining - STAT_BYTES
-    if (length < 4) throw new MalformedRecordError(`a getACL reply of ${body.remaining} bytes`)
-    return { aclBytes: body.raw(length), stat: readStat(body), zxid }
+    const aclBytes = readAclRaw(body)
+    return { aclBytes, stat: readStat(body), zxid }
   },
   pathOf: pathOfRequest,
 }

@@ -9,6 +9,7 @@
  *   getAllChildrenNumber 104 request         ustring path
  *   getAllChildrenNumber response            i32 descendants
  */
+import { type JuteReader, MalformedRecordError } from '../wire/reader.ts'
 import { readStat, type Stat } from '../wire/records.ts'
 import {
   Opcode,
@@ -30,11 +31,30 @@ export interface GetChildren2Reply extends GetChildrenReply {
   stat: Stat
 }
 
+/** A length and one byte. */
+const NAME_BYTES = 5
+/** Far beyond what any server can hold below one znode; more would only fill our memory. */
+const MOST_NAMES = 10_000_000
+
+/** Child names. One that no znode can have is refused here: with a slash in it, it would become another path. */
+export function readNames(body: JuteReader): string[] {
+  const count = body.count(NAME_BYTES)
+  if (count > MOST_NAMES) throw new MalformedRecordError(`a list of ${count} children`)
+  const names: string[] = []
+  for (let left = count; left > 0; left--) {
+    const name = body.string()
+    if (name === '' || name === '.' || name === '..' || name.includes('/'))
+      throw new MalformedRecordError(`a child named ${JSON.stringify(name.slice(0, 40))}`)
+    names.push(name)
+  }
+  return names
+}
+
 export const getChildren: Operation<WatchableRequest, GetChildrenReply> = {
   name: 'getChildren',
   opcode: Opcode.getChildren,
   write: writeWatchable,
-  read: (body, zxid) => ({ children: body.strings(), zxid }),
+  read: (body, zxid) => ({ children: readNames(body), zxid }),
   pathOf: pathOfRequest,
   watchOf: childWatch,
 }
@@ -43,7 +63,7 @@ export const getChildren2: Operation<WatchableRequest, GetChildren2Reply> = {
   name: 'getChildren2',
   opcode: Opcode.getChildren2,
   write: writeWatchable,
-  read: (body, zxid) => ({ children: body.strings(), stat: readStat(body), zxid }),
+  read: (body, zxid) => ({ children: readNames(body), stat: readStat(body), zxid }),
   pathOf: pathOfRequest,
   watchOf: childWatch,
 }

@@ -12,6 +12,7 @@ import { ServerError, type ZooKeeperError } from '../errors.ts'
 import { type JuteReader, MalformedRecordError } from '../wire/reader.ts'
 import { readStat, type Stat } from '../wire/records.ts'
 import type { JuteWriter } from '../wire/writer.ts'
+import { readNames } from './children.ts'
 import { writeMultiEnd } from './multi.ts'
 import { Opcode, type Operation } from './operation.ts'
 
@@ -47,16 +48,15 @@ function readResult(body: JuteReader, type: number, path: string): ReadResult | 
     case Opcode.getData:
       return { data: body.buffer(), stat: readStat(body) }
     case Opcode.getChildren:
-      return { children: body.strings() }
-    case -1:
-      return new ServerError('multiRead', path, body.int())
+      return { children: readNames(body) }
   }
-  throw new MalformedRecordError(`a multiRead's result of type ${type}`)
+  return new ServerError('multiRead', path, body.int())
 }
 
 function readResults(
   body: JuteReader,
   count: number,
+  typeAt: (index: number) => number,
   pathAt: (index: number) => string | undefined,
 ): (ReadResult | ZooKeeperError)[] {
   const results = new Array<ReadResult | ZooKeeperError>(count)
@@ -69,19 +69,31 @@ function readResults(
       if (done && i === count) return results
       throw new MalformedRecordError(`${done ? i : 'too many'} results for a multiRead of ${count}`)
     }
+    // A list in the place of data would be taken for data.
+    if (type !== -1 && type !== typeAt(i))
+      throw new MalformedRecordError(`a multiRead's result of type ${type}`)
     results[i] = readResult(body, type, path)
   }
 }
+
+const typeOf = (op: ReadOp | undefined) => (op?.op === 'getData' ? Opcode.getData : Opcode.getChildren)
 
 export const multiRead: Operation<readonly ReadOp[], MultiReadReply> = {
   name: 'multiRead',
   opcode: Opcode.multiRead,
   write: (out, ops) => {
-    for (const { op, path } of ops)
-      writeRead(out, op === 'getData' ? Opcode.getData : Opcode.getChildren, path)
+    for (const op of ops) writeRead(out, typeOf(op), op.path)
     writeMultiEnd(out)
   },
-  read: (body, zxid, ops) => ({ zxid, results: readResults(body, ops.length, (i) => ops[i]?.path) }),
+  read: (body, zxid, ops) => ({
+    zxid,
+    results: readResults(
+      body,
+      ops.length,
+      (i) => typeOf(ops[i]),
+      (i) => ops[i]?.path,
+    ),
+  }),
   pathOf: () => null,
 }
 
@@ -95,7 +107,12 @@ export const multiReadData: Operation<readonly string[], MultiReadReply<DataResu
   },
   read: (body, zxid, paths) => ({
     zxid,
-    results: readResults(body, paths.length, (i) => paths[i]) as (DataResult | ZooKeeperError)[],
+    results: readResults(
+      body,
+      paths.length,
+      () => Opcode.getData,
+      (i) => paths[i],
+    ) as (DataResult | ZooKeeperError)[],
   }),
   pathOf: () => null,
 }
@@ -110,7 +127,12 @@ export const multiReadChildren: Operation<readonly string[], MultiReadReply<Chil
   },
   read: (body, zxid, paths) => ({
     zxid,
-    results: readResults(body, paths.length, (i) => paths[i]) as (ChildrenResult | ZooKeeperError)[],
+    results: readResults(
+      body,
+      paths.length,
+      () => Opcode.getChildren,
+      (i) => paths[i],
+    ) as (ChildrenResult | ZooKeeperError)[],
   }),
   pathOf: () => null,
 }

@@ -96,6 +96,13 @@ function readResult(body: JuteReader, type: number): MultiResult {
   throw new MalformedRecordError(`a multi's result of type ${type}`)
 }
 
+function isFor(result: MultiResult, asked: MultiOp | undefined): boolean {
+  return (
+    asked !== undefined &&
+    (asked.op === result.op || (result.op === 'create' && asked.op.startsWith('create')))
+  )
+}
+
 function read(body: JuteReader, zxid: bigint, ops: readonly MultiOp[]): MultiReply | ZooKeeperError {
   const results: MultiResult[] = []
   const errnos: number[] = []
@@ -104,8 +111,17 @@ function read(body: JuteReader, zxid: bigint, ops: readonly MultiOp[]): MultiRep
     const done = body.bool()
     body.int()
     if (done) break
-    if (type === -1) errnos.push(body.int())
-    else results.push(readResult(body, type))
+    // A frame of nothing but results would otherwise become millions of objects.
+    if (results.length + errnos.length === ops.length)
+      throw new MalformedRecordError(`too many results for a multi of ${ops.length}`)
+    if (type === -1) {
+      errnos.push(body.int())
+      continue
+    }
+    const result = readResult(body, type)
+    if (!isFor(result, ops[results.length + errnos.length]))
+      throw new MalformedRecordError(`the result of a ${result.op} in a multi, in another's place`)
+    results.push(result)
   }
   if (results.length + errnos.length !== ops.length) {
     throw new MalformedRecordError(`${results.length + errnos.length} results for a multi of ${ops.length}`)

@@ -27,6 +27,11 @@ export class FrameAssembler {
     this.#maxFrameBytes = maxFrameBytes
   }
 
+  /** How much of the frame that is not complete yet is there. */
+  get filled(): number {
+    return this.#length < 0 ? 0 : this.#filled
+  }
+
   /** Gives it the next bytes. Only after `next` has returned `null`. */
   push(chunk: Buffer): void {
     this.#chunk = chunk

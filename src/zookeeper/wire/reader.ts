@@ -97,6 +97,25 @@ export class JuteReader {
     return this.#bytes.subarray(start, this.#at)
   }
 
+  skip(bytes: number): void {
+    this.#need(bytes)
+    this.#at += bytes
+  }
+
+  /** Passes over a buffer or string, and returns its length; −1 for null. */
+  skipBuffer(): number {
+    const length = this.int()
+    if (length !== -1) this.skip(this.#checkedLength(length))
+    return length
+  }
+
+  /** A view of all that `pass` reads. */
+  span(pass: () => void): Buffer {
+    const start = this.#at
+    pass()
+    return this.#bytes.subarray(start, this.#at)
+  }
+
   #checkedLength(length: number): number {
     if (length < 0) throw new MalformedRecordError(`a length of ${length}`)
     this.#need(length)

@@ -5,7 +5,7 @@
  *         i64 ephemeralOwner, i32 dataLength, i32 numChildren, i64 pzxid
  *   ACL   i32 perms, ustring scheme, ustring id
  */
-import { JuteReader } from './reader.ts'
+import { JuteReader, MalformedRecordError } from './reader.ts'
 import { encode, type JuteWriter } from './writer.ts'
 
 /** The server's record of a znode, as clients see it. 64-bit fields are exact. */
@@ -70,6 +70,17 @@ export function readAcl(input: JuteReader): Acl[] {
     entries[i] = { perms: input.int(), scheme: input.string(), id: input.buffer() ?? Buffer.alloc(0) }
   }
   return entries
+}
+
+/** The vector's bytes as a view. They are walked: whoever decodes them later need not expect a flaw. */
+export function readAclRaw(input: JuteReader): Buffer {
+  return input.span(() => {
+    for (let left = input.count(ACL_BYTES); left > 0; left--) {
+      input.skip(4)
+      if (input.skipBuffer() < 0) throw new MalformedRecordError('a string is null')
+      input.skipBuffer()
+    }
+  })
 }
 
 export function writeAcl(out: JuteWriter, acl: AclInput): void {

@@ -1,0 +1,104 @@
+/** Many hostile peers, one after another, for the command line as its users run it. */
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Conversation, RECORDED_VERSIONS, readConversation } from '../../fixtures/conversations.ts'
+import { RandomStream } from '../../fixtures/random.ts'
+import { Attacker, MANNERS, type Manner } from './attacker.ts'
+import { exchangesOf } from './exchanges.ts'
+
+export interface SiegeOptions {
+  peers: number
+  seed: number
+  folder?: URL
+  /** Of a real server, for the jobs that have two sides. */
+  server?: string
+  manners?: readonly Manner[]
+}
+
+/** The longest that one job may take, in milliseconds. All of them are told to wait a second for servers at most. */
+const LIMIT_MS = 30_000
+/** A hostile peer is an unreachable or an incomplete location, or what it says happens to be a tree. */
+const HONEST = new Set([0, 1, 2, 3, 4, 5, 7])
+/** Without a hostile peer it takes 70 MB. */
+const LIMIT_KB = 600_000
+
+/** How often each command ended how. @throws for a hang, a crash, an end without a sentence, or too much memory */
+export async function siege(options: SiegeOptions): Promise<[string, number][]> {
+  const { peers, seed, folder, server, manners = MANNERS } = options
+  const outcomes = new Map<string, number>()
+  for (let peer = 0; peer < peers; peer++) {
+    const random = new RandomStream(`${seed} peer ${peer}`)
+    const version = RECORDED_VERSIONS[peer % RECORDED_VERSIONS.length] as (typeof RECORDED_VERSIONS)[number]
+    const conversation = folder === undefined ? readConversation(version) : readConversation(version, folder)
+    const manner = manners[peer % manners.length] as Manner
+    const attacker = await Attacker.listen(exchangesOf(conversation), manner, `${seed} ${peer}`)
+    try {
+      const job = jobFor(conversation, attacker.address, server, random)
+      const { code, signal, stderr, kilobytes } = await run(job)
+      const told = stderr.trimEnd().split('\n').at(-1) ?? ''
+      const what = `${job[0]}: peer ${peer} of seed ${seed} (${version}, ${manner})`
+      if (signal !== null || code === null || !HONEST.has(code))
+        throw new Error(`${what} ended with ${signal ?? code}:\n${stderr}`)
+      if (code !== 0 && !told.startsWith('zkferry: '))
+        throw new Error(`${what} ended without a sentence:\n${stderr}`)
+      if ((code === 4 || code === 5) && !told.includes(attacker.address))
+        throw new Error(`${what}: the sentence does not name the server: ${told}`)
+      if (kilobytes > LIMIT_KB) throw new Error(`${what} took ${kilobytes} kB`)
+      const key = `${job[0]}, a peer that ${manner}: exit ${code}`
+      outcomes.set(key, (outcomes.get(key) ?? 0) + 1)
+    } finally {
+      await attacker.close()
+    }
+  }
+  return [...outcomes].sort()
+}
+
+function jobFor(
+  { root }: Conversation,
+  address: string,
+  server: string | undefined,
+  random: RandomStream,
+): string[] {
+  const hostile = `${address}${root}`
+  const jobs = [['digest', hostile]]
+  if (server !== undefined) {
+    const own = `${server}/siege-${random.letters(10)}`
+    jobs.push(['copy', hostile, own], ['copy', `${server}/zookeeper`, hostile, '--merge'])
+  }
+  return [...(jobs[random.below(jobs.length)] as string[]), '--retry-for', '1s', '--timeout', '2s']
+}
+
+interface Ended {
+  code: number | null
+  signal: NodeJS.Signals | null
+  stderr: string
+  /** The most memory that it had in use. */
+  kilobytes: number
+}
+
+async function run(args: string[]): Promise<Ended> {
+  const state = mkdtempSync(join(tmpdir(), 'zkferry-siege-'))
+  const env = { PATH: process.env.PATH, HOME: state, ZKFERRY_STATE: state }
+  const peak = `process.on('exit', () => require('node:fs').writeSync(3, String(process.resourceUsage().maxRSS)))`
+  const hook = `data:text/javascript,import { createRequire } from 'node:module'; const require = createRequire(process.cwd() + '/'); ${peak}`
+  const child = spawn(process.execPath, ['--import', hook, 'bin/zkferry.js', ...args], {
+    env,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+  })
+  let [stderr, memory] = ['', '']
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    if (stderr.length < 1_000_000) stderr += text
+  })
+  child.stdio[3]?.on('data', (text) => {
+    memory += text
+  })
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS)
+  const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve) =>
+    child.on('close', (...end) => resolve(end)),
+  )
+  clearTimeout(timer)
+  rmSync(state, { recursive: true, force: true })
+  return { code, signal, stderr, kilobytes: Number(memory) || 0 }
+}

@@ -120,7 +120,7 @@ class GzipFeed implements ByteFeed {
       }
       if (!code?.startsWith('Z_')) throw unreadable(this.#file, this.#position, error)
       const what = `is no sound gzip stream (${(error as Error).message})`
-      throw new Damage('checksum', this.#file, this.#position, what, { cause: error })
+      throw new Damage('malformed', this.#file, this.#position, what, { cause: error })
     }
   }
 }

@@ -63,7 +63,7 @@ export class SnappyFeed implements ByteFeed {
     const raw = this.#bytes.subarray(this.#at, this.#at + length)
     this.#at += length
     const block = uncompress(raw)
-    if (block === null) throw this.#damage('checksum', 'holds a snappy block that cannot be decompressed')
+    if (block === null) throw this.#damage('malformed', 'holds a snappy block that cannot be decompressed')
     return block
   }
 
@@ -104,7 +104,7 @@ export class SnappyFeed implements ByteFeed {
     return true
   }
 
-  #damage(kind: 'truncated' | 'malformed' | 'checksum', what: string): Damage {
+  #damage(kind: 'truncated' | 'malformed', what: string): Damage {
     return new Damage(kind, this.#file, this.#position, what)
   }
 }

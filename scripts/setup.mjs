@@ -36,7 +36,14 @@ async function main() {
   installPackages()
   build('tsconfig.build.json', 'dist', ['src'])
   if (purpose !== 'build')
-    build('tsconfig.tools.json', 'build', ['src', 'bench', 'fixtures', 'scripts/demo', 'test/servers'])
+    build('tsconfig.tools.json', 'build', [
+      'src',
+      'bench',
+      'fixtures',
+      'scripts/demo',
+      'test/servers',
+      'test/hostile',
+    ])
   if (purpose !== 'build' || values.versions) await bringServers(versions)
 }
 

@@ -2,6 +2,7 @@
  * One session of a location, kept: opened when it is first needed, opened anew when it has expired, synced before the
  * first read and after every reconnect, and its reads repeated when a connection is lost under them.
  */
+import { pause } from '../tree/windows.ts'
 import {
   type AuthInfo,
   type ClientOptions,
@@ -21,6 +22,11 @@ const LOSSES_BEFORE_ALONE = 3
 /** A lone request on which the connection is lost so often is given up. */
 const MAX_LONE_LOSSES = 3
 const THROTTLE_PAUSE_MS = 200
+const LONGEST_PAUSE_MS = 3_000
+/** A sync is not given up after fewer losses, however long they took. */
+const LEAST_LOSSES = 3
+/** Where nothing else was said. */
+const RETRY_FOR_MS = 15 * 60_000
 
 export interface KeeperOptions extends ClientOptions {
   /** Hears of what the session goes through. Without it, nobody is told that it waits. */
@@ -120,18 +126,26 @@ export class SessionKeeper {
     return outcomes
   }
 
-  /** Everything that the ensemble had committed by now is visible afterwards. */
+  /**
+   * Everything that the ensemble had committed by now is visible afterwards. A server that takes sessions and answers
+   * nothing is as good as none: it is waited for as long.
+   */
   async sync(): Promise<bigint> {
-    for (;;) {
+    const begun = performance.now()
+    let pauseMs = 0
+    for (let losses = 1; ; losses++) {
       const client = await this.client()
       const connection = client.connectionId
       const [outcome] = await this.send(operations.sync, ['/'])
-      if (outcome instanceof ZooKeeperError) {
-        if (isLost(outcome)) continue
-        throw this.#failures.ofLocation(outcome)
+      if (!(outcome instanceof ZooKeeperError)) {
+        this.#synced = connection
+        return this.newest
       }
-      this.#synced = connection
-      return this.newest
+      if (!isLost(outcome)) throw this.#failures.ofLocation(outcome)
+      const left = (this.#options.retryForMs ?? RETRY_FOR_MS) - (performance.now() - begun)
+      if (left <= 0 && losses >= LEAST_LOSSES) throw this.#failures.ofLocation(outcome)
+      await pause(Math.min(pauseMs, Math.max(0, left)))
+      pauseMs = Math.min(Math.max(50, pauseMs * 2), LONGEST_PAUSE_MS)
     }
   }
 
@@ -158,7 +172,7 @@ export class SessionKeeper {
     const throttled = outcomes.some(
       (outcome) => outcome instanceof ZooKeeperError && outcome.code === 'THROTTLEDOP',
     )
-    if (throttled) await new Promise((resolve) => setTimeout(resolve, THROTTLE_PAUSE_MS))
+    if (throttled) await pause(THROTTLE_PAUSE_MS)
     await this.sync()
   }
 

@@ -97,8 +97,8 @@ export class EnsembleLane implements TreeReader {
     return paths.map((path) => absolutePath(root, path))
   }
 
-  async #hasMultiRead(): Promise<boolean> {
-    return (await this.#session.client()).supportsMultiRead()
+  #hasMultiRead(): Promise<boolean> {
+    return this.#session.supportsMultiRead()
   }
 
   async #lists(paths: string[]): Promise<(ListReply | ZnodeError)[]> {

@@ -81,9 +81,18 @@ export class SessionKeeper {
   /** Another identity for this session, also when it is opened anew. */
   async addAuth(auth: AuthInfo): Promise<void> {
     this.#options.auth = [...(this.#options.auth ?? []), auth]
-    // One that is just being opened was begun without it.
+    // One that is just being opened was begun without it; one that takes another's place has it.
     const client = await this.#client
-    await client?.addAuth(auth)
+    if (client !== undefined && client !== null) await this.#unlessExpired(client, () => client.addAuth(auth))
+  }
+
+  /** Whether the server that serves us now knows multiRead. */
+  async supportsMultiRead(): Promise<boolean> {
+    for (;;) {
+      const client = await this.client()
+      const known = await this.#unlessExpired(client, () => client.supportsMultiRead())
+      if (known !== null) return known
+    }
   }
 
   /** Sends requests and returns every outcome as it is; a session that has expired is replaced for the next call. */
@@ -196,6 +205,18 @@ export class SessionKeeper {
     } catch (error) {
       outage.over()
       throw this.#failures.ofLocation(error)
+    }
+  }
+
+  /** For what is no request: `null` when the session had expired, and will be replaced. @throws LocationProblem */
+  async #unlessExpired<T>(client: ZooKeeperClient, work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof ZooKeeperError) || error.code !== 'SESSIONEXPIRED')
+        throw this.#failures.ofLocation(error)
+      this.#renew(client)
+      return null
     }
   }
 

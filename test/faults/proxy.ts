@@ -77,6 +77,11 @@ export class FaultProxy {
     return this.requests.length
   }
 
+  /** Connections that the server has not ended. */
+  get alive(): number {
+    return [...this.#passages].filter(({ server }) => !server.readableEnded && !server.destroyed).length
+  }
+
   /** Passes nothing on from the server until `release`. */
   hold(): void {
     for (const { replies } of this.#passages) replies.freeze()
@@ -114,7 +119,7 @@ export class FaultProxy {
     for (const passage of this.#passages) passage[direction].passOnly(bytes, () => destroy(passage))
   }
 
-  /** Cuts a connection in the middle of the next frame. */
+  /** Cuts a connection in the middle of the next frame that is no handshake. */
   cutMidFrame(direction: Direction): void {
     this.#midFrame[direction] = true
   }
@@ -124,7 +129,7 @@ export class FaultProxy {
     for (const passage of this.#passages) passage[direction].lose()
   }
 
-  /** Flips one bit in each of the next frames. */
+  /** Flips one bit in each of the next frames; the handshake is left alone. */
   corrupt(direction: Direction, frames: number, part: Part): void {
     this.#corrupt[direction] = { frames, part }
   }
@@ -221,12 +226,14 @@ export class FaultProxy {
     const passRequests = frames((frame, index) => {
       if (connection < 0) connection = this.requests.push([]) - 1
       if (this.#record) this.requests[connection]?.push(frame.subarray(4))
-      return this.#fault(this.alterRequest(frame, { connection, index }), 'requests', passage)
+      const altered = this.alterRequest(frame, { connection, index })
+      return index === 0 ? altered : this.#fault(altered, 'requests', passage)
     })
     const passReplies = frames((frame, index) => {
       const session = index === 0 ? sessionIn(frame) : null
       if (session !== null) this.sessions.push(session)
-      return this.#fault(this.alterReply(frame, { connection, index }), 'replies', passage)
+      const altered = this.alterReply(frame, { connection, index })
+      return index === 0 ? altered : this.#fault(altered, 'replies', passage)
     })
     client.on('data', (chunk) => passage.requests.push(passRequests(chunk)))
     server.on('data', (chunk) => passage.replies.push(connection < 0 ? chunk : passReplies(chunk)))

@@ -2,6 +2,7 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Survived } from '../../src/tree/events.ts'
 import { type CliOptions, cli } from '../cli/run-cli.ts'
 
 export type Line = { type: string } & Record<string, unknown>
@@ -19,6 +20,7 @@ export interface Summary {
   sourceMoved: number
   consistency: string
   reconnects: number
+  survived: Survived
   runId: string | null
   journal: string | null
 }

@@ -37,6 +37,8 @@ export interface Sealer {
   /** Whatever was not published goes. */
   discard(): MaybePromise<void>
   supports(kind: 'container' | 'ttl'): KindSupport
+  /** Why a znode of this path (absolute) cannot be in the file; `null` when it can. @default all can */
+  refusal?(path: string): ZnodeError | null
   /** Whether the file holds the ancestors of its root. */
   readonly keepsAncestors: boolean
 }
@@ -79,7 +81,9 @@ export class StagedTarget implements TreeTarget {
   }
   readonly #sealer: Sealer
   #staging: Staging | null = null
-  #sealed: StoredSource | null = null
+  #sealed: Promise<StoredSource> | null = null
+  /** The directory that was last seen to be staged: siblings come together. */
+  #knownParent: string | null = null
 
   constructor({ side, name, rootPath, sealer }: StagedSetup) {
     this.side = side
@@ -118,7 +122,8 @@ export class StagedTarget implements TreeTarget {
 
   async write(changes: readonly Change[]): Promise<ChangeOutcome[]> {
     return this.#telling(async () => {
-      await this.#unseal()
+      // Somebody may have asked to read in between.
+      while (this.#sealed !== null) await this.#unseal()
       return changes.map((change) => this.#apply(change))
     })
   }
@@ -133,13 +138,15 @@ export class StagedTarget implements TreeTarget {
 
   async createAncestors(): Promise<number> {
     if (!this.#sealer.keepsAncestors || this.rootPath === '/') return 0
-    let made = 0
-    for (let slash = 0; slash >= 0; slash = this.rootPath.indexOf('/', slash + 1)) {
-      const path = slash === 0 ? '/' : this.rootPath.slice(0, slash)
-      this.#stage.put({ path, data: EMPTY, acl: OPEN_ACL, mode: 'persistent', stat: NO_STAT, sequence: 0 })
-      if (slash > 0) made++
-    }
-    return made
+    return this.#telling(() => {
+      let made = 0
+      for (let slash = 0; slash >= 0; slash = this.rootPath.indexOf('/', slash + 1)) {
+        const path = slash === 0 ? '/' : this.rootPath.slice(0, slash)
+        this.#stage.put({ path, data: EMPTY, acl: OPEN_ACL, mode: 'persistent', stat: NO_STAT, sequence: 0 })
+        if (slash > 0) made++
+      }
+      return made
+    })
   }
 
   holder(): EphemeralHolder {
@@ -180,20 +187,26 @@ export class StagedTarget implements TreeTarget {
     return this.#staging
   }
 
-  async #read(): Promise<StoredSource> {
-    if (this.#sealed === null) {
-      const { side, name, rootPath } = this
-      const tree = await this.#telling(() => this.#sealer.seal(this.#stage))
-      this.#sealed = new StoredSource({ side, name, rootPath, tree })
-    }
+  /** Many ask at once, and the file is made once. */
+  #read(): Promise<StoredSource> {
+    this.#sealed ??= this.#seal()
     return this.#sealed
+  }
+
+  async #seal(): Promise<StoredSource> {
+    const { side, name, rootPath } = this
+    const tree = await this.#telling(() => this.#sealer.seal(this.#stage))
+    return new StoredSource({ side, name, rootPath, tree })
   }
 
   /** What is in the file is not all any more. */
   async #unseal(): Promise<void> {
     const sealed = this.#sealed
+    if (sealed === null) return
     this.#sealed = null
-    await sealed?.close()
+    // Whoever asked for it has been told why there is none.
+    const tree = await sealed.catch(() => null)
+    await tree?.close()
   }
 
   async #publish(provenance: Provenance): Promise<void> {
@@ -206,6 +219,10 @@ export class StagedTarget implements TreeTarget {
     const stage = this.#stage
     if (change.kind === 'create') {
       const { data, acl, mode = 'persistent', origin = NO_STAT } = change
+      const refusal = this.#sealer.refusal?.(path) ?? null
+      if (refusal !== null) return refusal
+      if (path !== this.rootPath && !this.#isStaged(path.slice(0, path.lastIndexOf('/')) || '/'))
+        return new ZnodeError('NONODE', `the parent of ${path} was not staged`)
       stage.put({ path, data, acl, mode, stat: origin, sequence: nextSequence(origin) })
       return 'done'
     }
@@ -216,6 +233,7 @@ export class StagedTarget implements TreeTarget {
     if (change.kind === 'delete') {
       if (stage.children(path) > 0) return new ZnodeError('NOTEMPTY', `${path} has children`)
       stage.remove(path)
+      this.#knownParent = null
     } else if (change.kind === 'setAcl') stage.put({ ...there, acl: change.acl })
     else if (change.kind === 'setData')
       stage.put({
@@ -227,6 +245,13 @@ export class StagedTarget implements TreeTarget {
     else if (change.kind === 'advance') stage.put({ ...there, sequence: sequence + change.steps })
     else stage.put({ ...there, stat: { ...stat, version: stat.version + change.times } })
     return 'done'
+  }
+
+  #isStaged(parent: string): boolean {
+    if (parent === this.#knownParent) return true
+    if (this.#stage.get(parent) === null) return false
+    this.#knownParent = parent
+    return true
   }
 
   /** A full disk, or a folder without rights, is the target's own trouble. */

@@ -32,6 +32,9 @@ interface Row {
 
 const CONTAINER = -1
 
+/** Rows that are read at once. */
+const PAGE = 500
+
 export class Staging {
   readonly #file: string
   readonly #db: Database.Database
@@ -40,6 +43,7 @@ export class Staging {
   readonly #remove: Database.Statement<[string, string]>
   readonly #names: Database.Statement<[string], { name: string }>
   readonly #children: Database.Statement<[string], { children: number }>
+  readonly #after: Database.Statement<[string, string], Row>
   /** Few lists are on many znodes. */
   readonly #acls: AclList[] = []
   readonly #aclIds = new Map<string, number>()
@@ -61,6 +65,9 @@ export class Staging {
     this.#remove = this.#db.prepare('DELETE FROM znode WHERE parent = ? AND name = ?')
     this.#names = this.#db.prepare('SELECT name FROM znode WHERE parent = ? ORDER BY name')
     this.#children = this.#db.prepare('SELECT count(*) AS children FROM znode WHERE parent = ?')
+    this.#after = this.#db.prepare(
+      `SELECT * FROM znode WHERE (parent, name) > (?, ?) ORDER BY parent, name LIMIT ${PAGE}`,
+    )
   }
 
   put({ path, data, acl, mode, stat, sequence }: StagedZnode): void {
@@ -90,10 +97,27 @@ export class Staging {
     return (this.#children.get(path) as { children: number }).children
   }
 
-  /** Every znode, siblings together and in the order of their names, parents before their children. */
+  /** Every list that was staged; that of each znode is one of these very objects. */
+  get acls(): readonly AclList[] {
+    return this.#acls
+  }
+
+  /**
+   * Every znode, siblings together and in the order of their names, parents before their children. In pages, so that
+   * whoever goes through them may stop to let others work, who may stage more meanwhile.
+   */
   *all(): Generator<StagedZnode> {
-    const rows = this.#db.prepare<[], Row>('SELECT * FROM znode ORDER BY parent, name').iterate()
-    for (const row of rows) yield this.#znode(row)
+    // What comes before everything: the root itself is ('', '').
+    const root = this.get('/')
+    if (root !== null) yield root
+    let last: [string, string] = ['', '']
+    for (;;) {
+      const rows = this.#after.all(...last)
+      for (const row of rows) yield this.#znode(row)
+      const end = rows.at(-1)
+      if (end === undefined || rows.length < PAGE) return
+      last = [end.parent, end.name]
+    }
   }
 
   close(): void {

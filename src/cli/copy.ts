@@ -6,6 +6,7 @@ import { type AclMapFlags, addAclMapOption } from './acl-map.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
 import { addVersionsOption } from './counter-options.ts'
 import { ExitCode } from './exit-codes.ts'
+import { addSnapshotOptions, checkFileFlags, type FileFlags } from './file-options.ts'
 import { examples, exitCodes } from './help.ts'
 import { type Io, isInteractive } from './io.ts'
 import {
@@ -18,19 +19,24 @@ import {
   type FilterFlags,
   type PaceFlags,
 } from './job-options.ts'
-import { addKindOptions, type TtlRule } from './kind-options.ts'
+import { addKindOptions, type KindFlags } from './kind-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText, refuseReserved } from './places.ts'
 import { runJob } from './shell.ts'
 import { count, duration, durationOption } from './values.ts'
 
-export interface CopyFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, AclMapFlags {
+export interface CopyFlags
+  extends OutputFlags,
+    ConnectFlags,
+    PaceFlags,
+    FilterFlags,
+    AclMapFlags,
+    KindFlags,
+    FileFlags {
   acl: boolean
   sequence: boolean
   ephemeral: 'skip' | 'fail' | 'hold'
   versions?: string[]
-  container?: string[]
-  ttl?: TtlRule[]
   quota?: boolean
   maxSteps: number
   verify: boolean
@@ -55,7 +61,7 @@ export const MAX_STEPS = 10_000_000
 export function register(command: Command, io: Io): void {
   command
     .argument('<source>', 'host:port[,host:port…]/path')
-    .argument('<target>', 'host:port[,host:port…]/path')
+    .argument('<target>', 'host:port[,host:port…]/path, or snapshot:DIR#/path')
     .description(
       'Copies the subtree at SOURCE to TARGET and verifies it by reading both again. The same command again resumes an unfinished run.',
     )
@@ -100,6 +106,7 @@ export function register(command: Command, io: Io): void {
   addVersionsOption(command)
   addKindOptions(command)
   command.option('--quota', "copy the quotas of the subtree's znodes, too, onto their paths on the target")
+  addSnapshotOptions(command)
   addFilterOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)
@@ -114,6 +121,7 @@ export function register(command: Command, io: Io): void {
         'zkferry copy --dry-run old1:2181,old2:2181/pegasus new1:2181/pegasus',
         'zkferry copy old1:2181,old2:2181/pegasus new1:2181/pegasus',
         "zkferry copy --merge --exclude '*/topom' old1:2181/codis3 new1:2181/codis3",
+        'zkferry copy --members 3 old1:2181/ snapshot:/var/tmp/clone#/',
         'ZKFERRY_TARGET_AUTH="digest admin:secret" zkferry copy old1:2181/app new1:2181/app',
       ),
     )
@@ -131,6 +139,7 @@ function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): Cop
   const target = parseLocation(to, 'target')
   refuseOverlapInText(source, target)
   refuseReserved(target)
+  checkFileFlags(flags, target)
   if (flags.keepExisting && flags.overwriteNewer) {
     throw new UsageProblem('--keep-existing and --overwrite-newer contradict each other; leave one out.')
   }

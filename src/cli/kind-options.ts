@@ -11,6 +11,7 @@ export interface TtlRule {
 export interface KindFlags {
   container?: string[]
   ttl?: TtlRule[]
+  plainKinds?: boolean
 }
 
 export function addKindOptions(command: Command): Command {
@@ -25,10 +26,11 @@ export function addKindOptions(command: Command): Command {
       'make what matches with this TTL, such as "locks/*=1h" (repeatable; the first that matches counts)',
       ttl,
     )
+    .option('--plain-kinds', 'make plain znodes of what the target cannot make as containers or with a TTL')
 }
 
 export function kindOptions(flags: KindFlags): KindOptions {
-  return { containers: flags.container ?? [], ttls: flags.ttl ?? [] }
+  return { containers: flags.container ?? [], ttls: flags.ttl ?? [], plain: flags.plainKinds === true }
 }
 
 function ttl(text: string, before: TtlRule[] | undefined): TtlRule[] {

@@ -1,15 +1,17 @@
 /** Opens what a location names, for a job to read or to write; the job's end closes it. */
 import type { ParsedEnsemble, ParsedFile, ParsedLocation } from '../locations/parse-location.ts'
+import { escapeText } from '../report/escape.ts'
 import type { Side, TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { Interrupted, UsageProblem } from '../tree/errors.ts'
-import type { ConnectFlags, identities } from './job-options.ts'
+import type { FileFlags } from './file-options.ts'
+import { type ConnectFlags, type identities, note } from './job-options.ts'
 import type { Shell } from './shell.ts'
 
 export interface Opening<L = ParsedLocation> {
   location: L
   side: Side
   auth: Awaited<ReturnType<typeof identities>>
-  flags: ConnectFlags
+  flags: ConnectFlags & FileFlags
 }
 
 /** What can be read: also where a verification calls it the target. */
@@ -22,7 +24,7 @@ export async function openSource(shell: Shell, opening: Opening): Promise<TreeSo
 export async function openTarget(shell: Shell, opening: Opening): Promise<TreeTarget> {
   const { location } = opening
   if (location.kind === 'ensemble') return openEnsembleAt(shell, { ...opening, location })
-  return shell.own(await openStaging(location, opening))
+  return shell.own(await openStaging(shell, location, opening))
 }
 
 /** @throws UsageProblem for a file, where only an ensemble will do. `does` is what cannot be done to a file. */
@@ -44,8 +46,10 @@ async function openFile(location: ParsedFile, _opening: Opening): Promise<TreeSo
   }
 }
 
-async function openStaging(location: ParsedFile, _opening: Opening): Promise<TreeTarget> {
+async function openStaging(shell: Shell, location: ParsedFile, { flags }: Opening): Promise<TreeTarget> {
   switch (location.kind) {
+    case 'snapshot':
+      return openSnapshotTarget(shell, location, flags)
     case 'datadir':
       throw new UsageProblem(
         `${location.text} can only be read; to write a data directory, call it snapshot:${location.file}#${location.path}.`,
@@ -55,6 +59,23 @@ async function openStaging(location: ParsedFile, _opening: Opening): Promise<Tre
         `${location.text} cannot be written yet: this version does not know ${location.kind}:.`,
       )
   }
+}
+
+async function openSnapshotTarget(shell: Shell, location: ParsedFile, flags: FileFlags): Promise<TreeTarget> {
+  const { openSnapshot } = await import('../locations/snapshot/open-snapshot.ts')
+  return openSnapshot({
+    directory: location.file,
+    rootPath: location.path,
+    name: location.text,
+    members: flags.members ?? null,
+    force: flags.force === true,
+    version: flags.forVersion ?? null,
+    published: ({ aside, notes, ...booting }) => {
+      for (const folder of aside) note(shell, `What was there before is in ${folder} now.`)
+      for (const message of notes) note(shell, message)
+      shell.data({ type: 'boot', ...booting }, booting.zooCfg.map(escapeText))
+    },
+  })
 }
 
 async function openEnsembleAt(

@@ -19,6 +19,7 @@ export interface Modes {
 export class Kinds implements Modes {
   /** Znodes that were not made because the target does not make their kind. */
   refused = 0
+  readonly #plain: boolean
   readonly #target: TreeTarget
   readonly #modeOf: (path: string) => CreateMode | null
   readonly #support = new Map<'container' | 'ttl', KindSupport>()
@@ -26,6 +27,7 @@ export class Kinds implements Modes {
   constructor(target: TreeTarget, options: KindOptions) {
     this.#target = target
     this.#modeOf = modesOf(options)
+    this.#plain = options.plain === true
   }
 
   /** Null when nothing has to be found out for these; almost always. */
@@ -45,14 +47,17 @@ export class Kinds implements Modes {
     const mode = this.#wanted(path, source)
     const kind = kindOf(mode)
     if (kind === null || this.#support.get(kind) === 'yes') return mode
+    if (this.#plain) return 'persistent'
     return `${kind}-unsupported`
   }
 
-  /** One sentence for a kind that was refused; `null` when everything that was needed is made. */
+  /** A sentence for each kind that was not made as such; `null` when everything that was needed is. */
   explanation(): string | null {
     const sentences = [...this.#support].flatMap(([kind, support]) => {
       if (support === 'yes') return []
       const what = kind === 'ttl' ? 'TTL znodes' : 'containers'
+      if (this.#plain)
+        return [`The target does not make ${what}: there they are plain znodes, which stay (--plain-kinds).`]
       if (support === 'off')
         return [`The target does not make ${what}: zookeeper.extendedTypesEnabled is off on its servers.`]
       const since = kind === 'ttl' ? '3.5.3' : '3.5.1'

@@ -62,6 +62,7 @@ export function outcomeOptions(options: CopyOptions): Record<string, unknown> {
     // Left out where they are not used, so that journals that do not know them still fit.
     ...(options.kinds.containers.length > 0 && { containers: [...options.kinds.containers] }),
     ...(options.kinds.ttls.length > 0 && { ttls: options.kinds.ttls.map((ttl) => ({ ...ttl })) }),
+    ...(options.kinds.plain && { plainKinds: true }),
     ...(options.quota && { quota: true }),
     ...(options.aclMap !== null && { aclMap: options.aclMap.mappings }),
   }

@@ -14,6 +14,8 @@ export interface KindOptions {
   containers: readonly string[]
   /** Globs of znodes with a TTL. The first that matches counts, and any of them beats a container's. */
   ttls: readonly { glob: string; ttlMs: number }[]
+  /** What the target does not make as its kind is made as a plain znode. @default false */
+  plain?: boolean
 }
 
 export const NO_KINDS: KindOptions = { containers: [], ttls: [] }

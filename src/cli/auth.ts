@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { UsageProblem } from '../tree/errors.ts'
-import type { AuthInfo } from '../zookeeper/auth.ts'
+import { type AuthInfo, isSasl } from '../zookeeper/auth.ts'
 
 export interface AuthSource {
   /** The prefix of the flags, such as `--source-auth`; messages are made of it. */
@@ -54,17 +54,23 @@ export function parseIdentities(text: string, origin: string): AuthInfo[] {
   for (const [at, raw] of text.split(/\r?\n/).entries()) {
     const line = raw.trim()
     if (line === '' || line.startsWith('#')) continue
-    const match = /^(\S+)\s+(\S.*)$/.exec(line)
+    const match = /^(\S+)\s+(\S.*)$/.exec(line) ?? /^(sasl-gssapi)()$/.exec(line)
     if (!match) {
       throw new UsageProblem(
         `${origin}, line ${at + 1}: expected "scheme credentials", such as digest user:password.`,
       )
     }
     const [, scheme, credentials] = match as unknown as [string, string, string]
-    if (scheme === 'digest' && !/^[^:]+:/.test(credentials)) {
-      throw new UsageProblem(`${origin}, line ${at + 1}: the credentials of a digest are user:password.`)
+    if ((scheme === 'digest' || scheme === 'sasl') && !/^[^:]+:/.test(credentials)) {
+      throw new UsageProblem(`${origin}, line ${at + 1}: the credentials of ${scheme} are user:password.`)
     }
-    identities.push({ scheme, auth: Buffer.from(credentials) })
+    const identity = { scheme, auth: Buffer.from(credentials) }
+    if (isSasl(identity) && identities.some(isSasl)) {
+      throw new UsageProblem(
+        `${origin}, line ${at + 1}: a session has one SASL identity, and this is another.`,
+      )
+    }
+    identities.push(identity)
   }
   return identities
 }

@@ -92,7 +92,8 @@ export const AUTH_HELP = `
 IDENTITIES
   Lines of "scheme credentials", such as "digest user:password", never on the command line:
   from the environment (ZKFERRY_SOURCE_AUTH, ZKFERRY_TARGET_AUTH; ZKFERRY_AUTH where there is one location),
-  from a file, or from the stdout of a command.
+  from a file, or from the stdout of a command. Several "digest user:password" may go with one of SASL:
+  "sasl user:password" (DIGEST-MD5), or "sasl-gssapi" (Kerberos, by the tickets of kinit).
 ${TLS_HELP}`
 
 /** `--source-auth-file` and `--source-auth-command`, or without a side `--auth-file` and `--auth-command`; the same for TLS. */

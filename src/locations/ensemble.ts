@@ -34,6 +34,7 @@ import { Failures } from './failures.ts'
 import { type Identity, identitiesOf, introduction, permissionsOf } from './identities.ts'
 import { Outages } from './outages.ts'
 import type { ParsedEnsemble } from './parse-location.ts'
+import { provedIdentities } from './proved-identities.ts'
 import { GENTLE, MILD, ResponseTimes } from './response-times.ts'
 import { SessionKeeper } from './session-keeper.ts'
 import { Sounding } from './sounding.ts'
@@ -83,6 +84,7 @@ export class Ensemble implements TreeTarget {
   readonly #failures: Failures
   readonly #reading: Reading
   readonly #identities: Identity[]
+  readonly #proved: (session: SessionKeeper) => Promise<Identity[]>
   readonly temporary: TemporaryIdentities
   readonly #kinds: EnsembleKinds
   readonly quotas: EnsembleQuotas
@@ -96,6 +98,7 @@ export class Ensemble implements TreeTarget {
     this.rootPath = location.path
     this.#failures = new Failures(setup.side, location.text, introduction(setup.auth, location.transport))
     this.#identities = identitiesOf(setup.auth)
+    this.#proved = (session) => provedIdentities(session, setup.auth, location.transport)
     const options = {
       connect: { ...location, hosts: [...location.hosts] },
       sessionTimeoutMs: setup.sessionTimeoutMs,
@@ -141,6 +144,7 @@ export class Ensemble implements TreeTarget {
     const client = await this.#first.client()
     // Where an address is translated on the way, an ACL may grant less than this says; the server then refuses.
     if (client.localAddress !== null) this.#identities.push({ scheme: 'ip', id: client.localAddress })
+    this.#identities.push(...(await this.#proved(this.#first)))
   }
 
   get #first(): SessionKeeper {

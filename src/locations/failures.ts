@@ -1,7 +1,7 @@
 /** From the client's errors to those of a tree: what belongs to one znode, and what ends a job. */
 import { type Side, ZnodeError } from '../tree/contracts.ts'
 import { LocationProblem } from '../tree/errors.ts'
-import { ServerError, TlsError, type ZooKeeperError } from '../zookeeper/index.ts'
+import { ServerError, TlsError, ZooKeeperError } from '../zookeeper/index.ts'
 import { type Introduction, NOBODY } from './identities.ts'
 
 const UNKNOWN_IDENTITY = '; the servers do not know a scheme or an id in it, and --acl-map can map identities'
@@ -54,6 +54,8 @@ export class Failures {
 
 /** What would help, where it is an option of ours. */
 function wayOut(error: unknown): string {
+  if (error instanceof ZooKeeperError && error.code === 'SESSIONCLOSEDREQUIRESASLAUTH')
+    return '; an identity "sasl user:password" gives one'
   if (!(error instanceof TlsError)) return ''
   switch (error.reason) {
     case 'untrusted':

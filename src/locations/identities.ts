@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { type AclList, Perms } from '../tree/acl.ts'
-import type { AuthInfo, TlsTransport } from '../zookeeper/index.ts'
+import { type AuthInfo, isSasl, type TlsTransport, userOf } from '../zookeeper/index.ts'
 
 export interface Identity {
   scheme: string
@@ -12,9 +12,12 @@ export interface Identity {
 /** Digest identities as the server computes them (DigestAuthenticationProvider's default, SHA-1). */
 export function identitiesOf(auth: readonly AuthInfo[]): Identity[] {
   const identities: Identity[] = [{ scheme: 'world', id: 'anyone' }]
-  for (const { scheme, auth: credentials } of auth) {
+  for (const info of auth) {
+    const { scheme, auth: credentials } = info
+    const user = userOf(info)
+    // What a server makes of a Kerberos principal is the server's business.
+    if (scheme === 'sasl' && user !== null) identities.push({ scheme, id: user })
     if (scheme !== 'digest') continue
-    const user = userOf(credentials)
     identities.push({ scheme, id: `${user}:${createHash('sha1').update(credentials).digest('base64')}` })
   }
   return identities
@@ -31,10 +34,11 @@ export const NOBODY: Introduction = { digestUsers: [], proved: [] }
 
 export function introduction(auth: readonly AuthInfo[], transport?: TlsTransport): Introduction {
   return {
-    digestUsers: auth
-      .filter(({ scheme }) => scheme === 'digest')
-      .map(({ auth: credentials }) => userOf(credentials)),
-    proved: transport?.hasCertificate ? ['the client certificate'] : [],
+    digestUsers: auth.filter(({ scheme }) => scheme === 'digest').map((info) => userOf(info) ?? ''),
+    proved: [
+      ...auth.filter(isSasl).map((info) => `SASL user ${userOf(info) ?? '(of the Kerberos ticket)'}`),
+      ...(transport?.hasCertificate ? ['the client certificate'] : []),
+    ],
   }
 }
 
@@ -61,10 +65,4 @@ function isWithin(address: string, id: string): boolean {
   if (bits === undefined) list.addAddress(net, family)
   else if (Number(bits) <= (family === 'ipv4' ? 32 : 128)) list.addSubnet(net, Number(bits), family)
   return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4')
-}
-
-function userOf(credentials: Buffer): string {
-  const text = credentials.toString()
-  const colon = text.indexOf(':')
-  return colon < 0 ? text : text.slice(0, colon)
 }

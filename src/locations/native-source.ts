@@ -18,7 +18,7 @@ import { type LocationProblem, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import { absolutePath } from '../tree/path.ts'
 import { newestZxid, type Stat } from '../tree/znode.ts'
-import { type AuthInfo, formatHost, ServerError } from '../zookeeper/index.ts'
+import { type AuthInfo, formatHost, isSasl, ServerError } from '../zookeeper/index.ts'
 import { Failures } from './failures.ts'
 import { introduction } from './identities.ts'
 import { ENDS_THE_CLIENT, NativeProcess } from './native-process.ts'
@@ -40,9 +40,13 @@ const ANSWER_BYTES = 2 * 1024 * 1024
 const BLIND_ZNODES = 16
 
 /** @throws UsageProblem for a location, or an identity, that the package can do nothing with. */
-export function refuseForNative({ location }: Pick<NativeSourceSetup, 'location' | 'auth'>): void {
+export function refuseForNative({ location, auth }: Pick<NativeSourceSetup, 'location' | 'auth'>): void {
   if (location.tls)
     throw new UsageProblem('--client native cannot be used with zks://: the zookeeper package has no TLS.')
+  if (auth.some(isSasl))
+    throw new UsageProblem(
+      '--client native cannot be used with a SASL identity: the zookeeper package has no SASL.',
+    )
 }
 
 /** @throws UsageProblem where the package cannot be used, LocationProblem */

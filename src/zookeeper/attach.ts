@@ -1,4 +1,4 @@
-/** One attempt at one address: handshake, identities, watches. */
+/** One attempt at one address: handshake, SASL, identities, watches. */
 import type { Socket } from 'node:net'
 import { AttachFailure } from './attach-failure.ts'
 import type { AuthInfo } from './auth.ts'
@@ -6,6 +6,7 @@ import type { Connection } from './connection.ts'
 import { ConnectionLossError, SessionExpiredError } from './errors.ts'
 import { type Handshake, shakeHands } from './handshake.ts'
 import type { ConnectRequest, ConnectResponse } from './operations/connect.ts'
+import type { SaslLogin } from './sasl/login.ts'
 import type { Endpoint } from './socket.ts'
 import { explainClose } from './srvr.ts'
 
@@ -15,6 +16,8 @@ export interface Introduction {
   connect(socket: Socket, response: ConnectResponse): Connection
   /** The server has taken the session. Should it let go again, the session goes on elsewhere. */
   onAccepted(response: ConnectResponse): void
+  /** `null` where none is to be proved. */
+  sasl: SaslLogin | null
   auths: readonly AuthInfo[]
   watchFrames(): Buffer[]
 }
@@ -38,6 +41,8 @@ export async function attachTo(
     introduction.onAccepted(response)
     if (rest.length > 0) connection.receive(rest)
     socket.resume()
+    // Servers may demand it before they look at anything else.
+    await introduction.sasl?.prove(connection)
     // They go out together; the server handles them in this order.
     await Promise.all([
       ...introduction.auths.map((info) => connection.authenticate(info)),

@@ -1,5 +1,5 @@
 /** What a client can be told, and what it assumes. */
-import type { AuthInfo } from './auth.ts'
+import { type AuthInfo, isSasl } from './auth.ts'
 import { type ConnectString, parseConnectString } from './connect-string.ts'
 import { HostCycle, type Lookup } from './endpoints.ts'
 import type { SessionIdentity, SessionOptions } from './session.ts'
@@ -13,7 +13,7 @@ export interface ClientOptions {
   sessionTimeoutMs?: number
   /** How long to look for a server before giving up, at first and after each loss. @default 15 minutes */
   retryForMs?: number
-  /** Sent on every connection, before anything else. */
+  /** Sent on every connection, before anything else, and SASL before the others. Only the first of SASL counts. */
   auth?: readonly AuthInfo[]
   /** A server that has not seen this zxid yet is passed over. @default 0n */
   lastZxidSeen?: bigint
@@ -52,7 +52,8 @@ export function sessionOptions(
     hosts: new HostCycle(place.hosts, random, options.lookup, options.avoid, transportOf(place)),
     sessionTimeoutMs: options.sessionTimeoutMs ?? 30_000,
     retryForMs: options.retryForMs ?? 15 * 60_000,
-    auth: options.auth ?? [],
+    sasl: options.auth?.find(isSasl) ?? null,
+    auth: options.auth?.filter((info) => !isSasl(info)) ?? [],
     lastZxidSeen: options.lastZxidSeen ?? 0n,
     maxFrameBytes: options.maxFrameBytes ?? 256 * MIB,
     maxInFlight: options.maxInFlight ?? 1000,

@@ -16,7 +16,7 @@ import {
 } from './errors.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { InFlight } from './in-flight.ts'
-import { authFrame, type ConnectResponse, PING_FRAME } from './operations/connect.ts'
+import { authFrame, type ConnectResponse, PING_FRAME, saslFrame } from './operations/connect.ts'
 import { Opcode, Xid } from './operations/operation.ts'
 import { readNotification, type WatchEvent } from './operations/watches.ts'
 import { Outbox, type OutboxLimits } from './outbox.ts'
@@ -41,8 +41,8 @@ export interface ConnectionListener {
   onEnd(error: ZooKeeperError, expected: boolean): void
 }
 
-interface Waiter {
-  resolve: () => void
+interface Waiter<T = void> {
+  resolve: (reply: T) => void
   reject: (error: ZooKeeperError) => void
 }
 
@@ -61,6 +61,9 @@ export class Connection {
   readonly #pings: Waiter[] = []
   readonly #auths: (Waiter & { info: AuthInfo })[] = []
   readonly #setWatches: Waiter[] = []
+  /** Nothing else may be sent. */
+  #negotiating = false
+  #saslStep: Waiter<Buffer | null> | null = null
   #open = false
   #ended: ZooKeeperError | null = null
   #pumpScheduled = false
@@ -88,7 +91,9 @@ export class Connection {
       },
     })
     this.#heartbeat = new Heartbeat(response.timeoutMs, {
-      ping: () => void this.ping().catch(() => {}),
+      ping: () => {
+        if (!this.#negotiating) void this.ping().catch(() => {})
+      },
       owes: () => this.#inFlight.count + this.#auths.length + this.#setWatches.length > 0,
       lost: (why) => this.#lose(why),
     })
@@ -121,6 +126,18 @@ export class Connection {
 
   ping(): Promise<void> {
     return this.#sendSpecial(this.#pings, PING_FRAME, {})
+  }
+
+  /** Runs a SASL exchange, whose steps are sent with `send`. A server that refuses one ends the connection, or answers `null`. */
+  async negotiate(
+    exchange: (send: (token: Buffer) => Promise<Buffer | null>) => Promise<void>,
+  ): Promise<void> {
+    this.#negotiating = true
+    try {
+      await exchange((token) => this.#stepOfSasl(token))
+    } finally {
+      this.#negotiating = false
+    }
   }
 
   /** Rejects with `AuthFailedError`, and ends, when the server does not accept it. */
@@ -170,6 +187,7 @@ export class Connection {
     this.#socket.destroy()
     this.#inFlight.failAll(error)
     for (const waiter of [...this.#pings, ...this.#auths, ...this.#setWatches]) waiter.reject(error)
+    this.#saslStep?.reject(error)
     this.#listener.onEnd(error, expected)
   }
 
@@ -201,7 +219,11 @@ export class Connection {
     const errno = body.int()
     if (zxid > 0n) this.#listener.onZxid(zxid)
     if (xid > 0) return this.#onReply(xid, zxid, errno, body)
+    if (errno === Errno.saslRequired && xid !== Xid.sasl)
+      return this.end(new AuthFailedError(this.endpoint.label, null, null, errno))
     switch (xid) {
+      case Xid.sasl:
+        return this.#onSaslReply(errno, body)
       case Xid.notification:
         return this.#listener.onWatchEvent(readNotification(body, zxid))
       case Xid.ping:
@@ -213,6 +235,23 @@ export class Connection {
         return this.#lose(`it could not restore watches (error ${errno})`)
     }
     throw new MalformedRecordError(`a reply with xid ${xid}`)
+  }
+
+  #stepOfSasl(token: Buffer): Promise<Buffer | null> {
+    return new Promise((resolve, reject) => {
+      if (this.#ended) return reject(this.#ended)
+      this.#saslStep = { resolve, reject }
+      this.#write(saslFrame(token))
+    })
+  }
+
+  #onSaslReply(errno: number, body: JuteReader): void {
+    const step = this.#saslStep
+    if (step === null) throw new MalformedRecordError('a reply with xid 0, where no SASL step was sent')
+    // A refusal has no token, and whoever leads the exchange knows what that means.
+    const token = errno === 0 ? body.buffer() : null
+    this.#saslStep = null
+    step.resolve(token === null ? null : Buffer.from(token))
   }
 
   #onAuthReply(errno: number): void {

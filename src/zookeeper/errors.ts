@@ -113,20 +113,20 @@ export class SessionExpiredError extends ZooKeeperError {
   }
 }
 
+/** The server's `sessionRequireClientSASLAuth`, or its `enforce.auth.enabled`, has not seen what it wants. */
+const DEMANDED = 'demands an authentication that was not given (SASL, or what its enforce.auth.schemes names)'
+
 /** The server does not accept an identity, or demands one. The client is dead. */
 export class AuthFailedError extends ZooKeeperError {
   override name = 'AuthFailedError'
   readonly scheme: string | null
   readonly user: string | null
 
-  constructor(server: string, scheme: string | null, user: string | null, errno: number) {
+  /** `what`, where more is known, completes a sentence that begins with the server. */
+  constructor(server: string, scheme: string | null, user: string | null, errno: number, what?: string) {
     const whom = user === null ? '' : ` of user ${user}`
-    super(
-      scheme === null
-        ? `${server} requires SASL authentication, and none was given`
-        : `${server} does not accept the ${scheme} authentication${whom}`,
-      { code: errorCode(errno).name, errno },
-    )
+    const known = scheme === null ? DEMANDED : `does not accept the ${scheme} authentication${whom}`
+    super(`${server} ${what ?? known}`, { code: errorCode(errno).name, errno })
     this.scheme = scheme
     this.user = user
   }

@@ -1,5 +1,5 @@
 /** A ZooKeeper client that is usable on its own. */
-export type { AuthInfo } from './auth.ts'
+export { type AuthInfo, isSasl, userOf } from './auth.ts'
 export type { BurstOptions } from './burst.ts'
 export { type CreateOptions, type WatchOptions, ZooKeeperClient } from './client.ts'
 export type { ClientOptions } from './client-options.ts'

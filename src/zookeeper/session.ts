@@ -20,6 +20,7 @@ import {
 import { closeSession, NO_SESSION } from './operations/connect.ts'
 import type { WatchEvent } from './operations/watches.ts'
 import { RequestQueue } from './request-queue.ts'
+import { SaslLogin } from './sasl/login.ts'
 import { findServer } from './server-search.ts'
 import type { Endpoint } from './socket.ts'
 import { Waiting, type WaitingReport } from './waiting.ts'
@@ -32,6 +33,8 @@ export interface SessionOptions extends ConnectionLimits {
   hosts: HostCycle
   sessionTimeoutMs: number
   retryForMs: number
+  /** The one identity that is proved, and those that are only named. */
+  sasl: AuthInfo | null
   auth: readonly AuthInfo[]
   lastZxidSeen: bigint
   canBeReadOnly: boolean
@@ -63,6 +66,7 @@ export class Session {
   readonly #options: SessionOptions
   readonly #queue = new RequestQueue()
   readonly #watches = new WatchRegistry()
+  readonly #sasl: SaslLogin | null
   readonly #auths: AuthInfo[]
   readonly #search = new AbortController()
   #identity: SessionIdentity
@@ -82,6 +86,7 @@ export class Session {
   constructor(options: SessionOptions, identity: SessionIdentity = NO_SESSION) {
     this.#options = options
     this.#identity = identity
+    this.#sasl = options.sasl === null ? null : new SaslLogin(options.sasl)
     this.#auths = [...options.auth]
     this.#timeoutMs = options.sessionTimeoutMs
     this.#lastZxid = options.lastZxidSeen
@@ -279,6 +284,7 @@ export class Session {
         this.#identity = { sessionId, password }
         this.#timeoutMs = timeoutMs
       },
+      sasl: this.#sasl,
       auths: this.#auths,
       watchFrames: () => this.#watches.frames(this.#lastZxid),
     })

@@ -1,4 +1,5 @@
 /** How TLS is spoken to the servers of one ensemble: whom to believe, and who we are. */
+import { X509Certificate } from 'node:crypto'
 import { checkServerIdentity, createSecureContext, type PeerCertificate, type SecureContext } from 'node:tls'
 
 export interface TlsOptions {
@@ -45,6 +46,12 @@ export class TlsTransport {
 
   get hasCertificate(): boolean {
     return this.#options.cert !== undefined || this.#options.pfx !== undefined
+  }
+
+  /** Our certificate's subject as OpenSSL writes it, an attribute a line; `null` without one. */
+  get subject(): string | null {
+    const der: unknown = this.#context.context.getCertificate?.()
+    return Buffer.isBuffer(der) ? new X509Certificate(der).subject : null
   }
 
   nameOf(host: string): string {

@@ -5,6 +5,7 @@
  *                      buffer passwd (16) [, bool readOnly]
  *
  *   auth 100, xid −4   i32 0, ustring scheme, buffer auth → nothing
+ *   sasl 102           buffer token → buffer token; outside the pipeline, zxid 0
  *   closeSession −11   nothing → nothing
  */
 import type { AuthInfo } from '../auth.ts'
@@ -64,6 +65,13 @@ export const NO_SESSION = { sessionId: 0n, password: Buffer.alloc(PASSWORD_BYTES
 export function authFrame({ scheme, auth }: AuthInfo): Buffer {
   return encode((out) => {
     out.beginFrame().int(Xid.auth).int(Opcode.auth).int(0).string(scheme).buffer(auth)
+    out.endFrame()
+  })
+}
+
+export function saslFrame(token: Buffer): Buffer {
+  return encode((out) => {
+    out.beginFrame().int(Xid.sasl).int(Opcode.sasl).buffer(token)
     out.endFrame()
   })
 }

@@ -45,6 +45,7 @@ export const Opcode = {
   multiRead: 22,
   auth: 100,
   setWatches: 101,
+  sasl: 102,
   getEphemerals: 103,
   getAllChildrenNumber: 104,
   setWatches2: 105,
@@ -61,8 +62,8 @@ export function isNewer(opcode: number): boolean {
   return opcode > Opcode.multi && opcode !== Opcode.auth && opcode !== Opcode.setWatches
 }
 
-/** xids with a meaning of their own; requests count from 1. */
-export const Xid = { notification: -1, ping: -2, auth: -4, setWatches: -8 } as const
+/** xids with a meaning of their own; requests count from 1. A server gives any xid of a SASL step back. */
+export const Xid = { sasl: 0, notification: -1, ping: -2, auth: -4, setWatches: -8 } as const
 
 /** A read that can leave a one-shot watch; a path alone leaves none. */
 export type WatchableRequest = string | { path: string; watch?: boolean }

@@ -42,7 +42,10 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   [-121]: { name: 'NOWATCHER', meaning: 'there is no such watch' },
   [-122]: { name: 'REQUESTTIMEOUT', meaning: 'the server gave up waiting', retriable: true },
   [-123]: { name: 'RECONFIGDISABLED', meaning: 'reconfiguration is disabled' },
-  [-124]: { name: 'SESSIONCLOSEDREQUIRESASLAUTH', meaning: 'the server requires SASL authentication' },
+  [-124]: {
+    name: 'SESSIONCLOSEDREQUIRESASLAUTH',
+    meaning: 'the server demands an authentication that was not given (SASL, or what its enforce.auth.schemes names)',
+  },
   [-125]: { name: 'QUOTAEXCEEDED', meaning: 'the quota is used up' },
   [-127]: { name: 'THROTTLEDOP', meaning: 'the server is throttling requests', retriable: true },
 }

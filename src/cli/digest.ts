@@ -2,6 +2,11 @@
 import type { Command } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import type { JobResult } from '../tree/events.ts'
+import {
+  type ArchiveSourceFlags,
+  addArchiveSourceOptions,
+  checkArchiveSourceFlags,
+} from './archive-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { addIgnoreOption, DIGEST_PARTS, type IgnoreFlags, ignores } from './ignore.ts'
@@ -27,19 +32,26 @@ import { secured } from './tls.ts'
 import { count } from './values.ts'
 import { version } from './version.ts'
 
-interface DigestFlags extends OutputFlags, ConnectFlags, PaceFlags, FilterFlags, IgnoreFlags {
+interface DigestFlags
+  extends OutputFlags,
+    ConnectFlags,
+    PaceFlags,
+    FilterFlags,
+    IgnoreFlags,
+    ArchiveSourceFlags {
   depth: number
 }
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('<location>', 'host:port[,host:port…]/path')
+    .argument('<location>', 'host:port[,host:port…]/path, or archive:FILE#/path')
     .description(
       'Prints "DIGEST  PATH" on stdout, the path below the location and "." for the location itself. It detects accidents, not an adversary.',
     )
     .option('--depth <n>', 'also for each directory down to there', count('--depth', 0, 1_000_000), 0)
   addIgnoreOption(command, DIGEST_PARTS)
   addFilterOptions(command)
+  addArchiveSourceOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)
   addAuthOptions(command, null)
@@ -62,6 +74,7 @@ export function register(command: Command, io: Io): void {
 
 async function run(shell: Shell, text: string, flags: DigestFlags): Promise<JobResult> {
   const at = parseLocation(text, 'location')
+  checkArchiveSourceFlags(flags, [at])
   const filter = await makeFilter(flags)
   const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
   const secure = await secured(shell, at, flags as unknown as Record<string, unknown>, null)

@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { ParsedLocation } from '../locations/parse-location.ts'
 import { parseServerVersion, type ServerVersion } from '../locations/snapshot/server-version.ts'
 import { UsageProblem } from '../tree/errors.ts'
+import { type ArchiveFlags, checkArchiveTargetFlags } from './archive-options.ts'
 import { count, wrong } from './values.ts'
 
 /** Of `snapshot:` as a target. */
@@ -12,7 +13,7 @@ export interface SnapshotFlags {
   force?: boolean
 }
 
-export interface FileFlags extends SnapshotFlags {}
+export interface FileFlags extends SnapshotFlags, ArchiveFlags {}
 
 /** More voting members only make an ensemble slower; myid may be up to 255. */
 const MOST_MEMBERS = 255
@@ -34,6 +35,7 @@ export function addSnapshotOptions(command: Command): Command {
 
 /** @throws UsageProblem for flags of a file that is not written here. */
 export function checkFileFlags(flags: FileFlags, target: ParsedLocation): void {
+  checkArchiveTargetFlags(flags, target)
   if (target.kind === 'snapshot') return
   const stray = (
     [

@@ -3,6 +3,7 @@ import type { ParsedEnsemble, ParsedFile, ParsedLocation } from '../locations/pa
 import { escapeText } from '../report/escape.ts'
 import type { Side, TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { Interrupted, UsageProblem } from '../tree/errors.ts'
+import { passphraseOf } from './archive-options.ts'
 import type { FileFlags } from './file-options.ts'
 import { type ConnectFlags, type identities, note } from './job-options.ts'
 import type { Shell } from './shell.ts'
@@ -18,7 +19,7 @@ export interface Opening<L = ParsedLocation> {
 export async function openSource(shell: Shell, opening: Opening): Promise<TreeSource> {
   const { location } = opening
   if (location.kind === 'ensemble') return openEnsembleAt(shell, { ...opening, location })
-  return shell.own(await openFile(location, opening))
+  return shell.own(await openFile(shell, location, opening))
 }
 
 export async function openTarget(shell: Shell, opening: Opening): Promise<TreeTarget> {
@@ -33,8 +34,10 @@ export function requireEnsemble(location: ParsedLocation, does: string): ParsedE
   throw new UsageProblem(`${does} needs an ensemble (host:port/path), and ${location.text} is a file.`)
 }
 
-async function openFile(location: ParsedFile, _opening: Opening): Promise<TreeSource> {
+async function openFile(shell: Shell, location: ParsedFile, { side, flags }: Opening): Promise<TreeSource> {
   switch (location.kind) {
+    case 'archive':
+      return openArchiveAt(shell, location, side, flags)
     case 'snapshot':
       throw new UsageProblem(
         `${location.text} can only be written; to read it, call it datadir:${location.file}#${location.path}.`,
@@ -48,6 +51,8 @@ async function openFile(location: ParsedFile, _opening: Opening): Promise<TreeSo
 
 async function openStaging(shell: Shell, location: ParsedFile, { flags }: Opening): Promise<TreeTarget> {
   switch (location.kind) {
+    case 'archive':
+      return openArchiveToWrite(shell, location, flags)
     case 'snapshot':
       return openSnapshotTarget(shell, location, flags)
     case 'datadir':
@@ -59,6 +64,28 @@ async function openStaging(shell: Shell, location: ParsedFile, { flags }: Openin
         `${location.text} cannot be written yet: this version does not know ${location.kind}:.`,
       )
   }
+}
+
+async function openArchiveAt(
+  shell: Shell,
+  { file, path, text: name }: ParsedFile,
+  side: Side,
+  flags: FileFlags,
+): Promise<TreeSource> {
+  const { openArchiveSource } = await import('../locations/archive/open.ts')
+  const passphrase = passphraseOf(flags, shell.io.env)
+  return openArchiveSource({ file, path, side, name, generation: flags.generation ?? null, passphrase })
+}
+
+async function openArchiveToWrite(
+  shell: Shell,
+  { file, path, text: name }: ParsedFile,
+  flags: FileFlags,
+): Promise<TreeTarget> {
+  const { openArchiveTarget } = await import('../locations/archive/open.ts')
+  const passphrase = passphraseOf(flags, shell.io.env)
+  const { compress: compression = 'gzip', encrypt = false } = flags
+  return openArchiveTarget({ file, path, name, compression, encrypt, passphrase })
 }
 
 async function openSnapshotTarget(shell: Shell, location: ParsedFile, flags: FileFlags): Promise<TreeTarget> {

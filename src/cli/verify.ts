@@ -5,6 +5,11 @@ import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import { type AclMapFlags, addAclMapOption, readAclMap } from './acl-map.ts'
 import {
+  type ArchiveSourceFlags,
+  addArchiveSourceOptions,
+  checkArchiveSourceFlags,
+} from './archive-options.ts'
+import {
   addContainerOption,
   addVersionsOption,
   type CounterFlags,
@@ -46,7 +51,8 @@ interface VerifyFlags
     IgnoreFlags,
     CounterFlags,
     AclMapFlags,
-    ClientFlags {
+    ClientFlags,
+    ArchiveSourceFlags {
   fromJournal?: string
   combined?: string
   strictSequence?: boolean
@@ -56,8 +62,8 @@ interface VerifyFlags
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('[source]', 'host:port[,host:port…]/path; left out with --from-journal')
-    .argument('[target]', 'host:port[,host:port…]/path')
+    .argument('[source]', 'host:port[,host:port…]/path, or archive:FILE#/path; left out with --from-journal')
+    .argument('[target]', 'host:port[,host:port…]/path, or archive:FILE#/path')
     .usage('[options] <source> <target>\n       zkferry verify [options] --from-journal <file> <target>')
     .description(
       'Compares the subtrees at SOURCE and TARGET; changes nothing. Differences go to stdout, the root is ".".',
@@ -79,6 +85,7 @@ export function register(command: Command, io: Io): void {
   addVersionsOption(command)
   addContainerOption(command)
   addFilterOptions(command)
+  addArchiveSourceOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)
   addAuthOptions(command, 'source')
@@ -127,6 +134,7 @@ function run(
 
 async function againstSource(shell: Shell, from: string, to: string, flags: VerifyFlags): Promise<JobResult> {
   const [plainSource, plainTarget] = [parseLocation(from, 'source'), parseLocation(to, 'target')]
+  checkArchiveSourceFlags(flags, [plainSource, plainTarget])
   refuseOverlapInText(plainSource, plainTarget)
   const options = await jobOptions(flags)
   noteStrayIdentity(shell)
@@ -158,6 +166,7 @@ async function againstJournal(
   flags: VerifyFlags,
 ): Promise<JobResult> {
   const plain = parseLocation(to, 'target')
+  checkArchiveSourceFlags(flags, [plain])
   if (flags.combined !== undefined)
     throw new UsageProblem('--combined needs a source: a journal knows directories, not znodes.')
   if (flags.aclMap !== undefined) throw new UsageProblem('--acl-map comes from the journal; leave it out.')

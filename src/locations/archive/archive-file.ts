@@ -2,7 +2,7 @@
 import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { type Generation, nextGeneration, readGenerations, readHeader, writeHeader } from './generation.ts'
-import { type Keys, newKeys, unwrapKeys } from './keys.ts'
+import { Keys, type MadeKeys, unwrapKeys } from './keys.ts'
 import { ArchiveProblem, asArchiveProblem } from './problems.ts'
 import { checkSchema, createSchema } from './schema.ts'
 
@@ -39,7 +39,7 @@ export class ArchiveFile {
 /** @throws ArchiveProblem for what is missing, no archive, damaged, or encrypted with another passphrase. */
 export async function openArchive(
   file: string,
-  passphrase: Passphrase,
+  passphrase: Passphrase | Keys,
   access: 'read' | 'write' = 'read',
 ): Promise<ArchiveFile> {
   checkFile(file)
@@ -51,7 +51,7 @@ export async function openArchive(
     db.pragma('cell_size_check = ON')
     checkSchema(db, file)
     const header = readHeader(db, file)
-    const keys = header === null ? null : unwrapKeys(file, header, await given(file, passphrase))
+    const keys = header === null ? null : await keysFor(file, header, passphrase)
     return new ArchiveFile(file, db, keys)
   } catch (error) {
     db?.close()
@@ -59,11 +59,10 @@ export async function openArchive(
   }
 }
 
-/** Lays out a new archive in a file that is there and empty. Durability is the caller's. */
-export function createArchive(file: string, passphrase: Buffer | null): ArchiveFile {
+/** Lays out a new archive in a file that is there and empty. `made`: how it is encrypted, `null` when it is not. */
+export function createArchive(file: string, made: MadeKeys | null): ArchiveFile {
   const db = new Database(file)
   try {
-    const made = passphrase === null ? null : newKeys(passphrase)
     db.transaction(() => {
       createSchema(db)
       writeHeader(db, made?.header ?? null)
@@ -106,6 +105,11 @@ function firstBytes(file: string): string {
     throw unreadable(file, `cannot be read (${(error as NodeJS.ErrnoException).code})`)
   }
   return bytes.toString('latin1')
+}
+
+async function keysFor(file: string, header: string, passphrase: Passphrase | Keys): Promise<Keys> {
+  if (passphrase instanceof Keys) return passphrase
+  return unwrapKeys(file, header, await given(file, passphrase))
 }
 
 async function given(file: string, passphrase: Passphrase): Promise<Buffer> {

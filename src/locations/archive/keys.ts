@@ -49,8 +49,14 @@ export function idOf(content: Buffer, keys: Keys | null): Buffer {
   return keys === null ? createHash('sha256').update(content).digest() : keys.idOf(content)
 }
 
+/** Keys, and how an archive's header has them. */
+export interface MadeKeys {
+  keys: Keys
+  header: string
+}
+
 /** New keys, and what stands in the archive's header: the parameters, and the keys under the passphrase. */
-export function newKeys(passphrase: Buffer): { keys: Keys; header: string } {
+export function newKeys(passphrase: Buffer): MadeKeys {
   const both = randomBytes(2 * KEY)
   const salt = randomBytes(32)
   const { N, r, p } = COST

@@ -53,7 +53,12 @@ export class RowsTree implements StoredTree {
     return paths.map((path) => {
       const row = this.#find(path)
       if (row === null || row instanceof ZnodeError) return row
-      const stat = clientStat(unpackStat(row.stat), row.sequence, this.#children(path).length, row.data)
+      const stat = clientStat(
+        unpackStat(row.stat),
+        row.sequence,
+        this.#children(path).length,
+        row.data?.length ?? 0,
+      )
       return { stat, acl: this.#acls.list(row.acl), mode: ttlToMode(row.ttl) }
     })
   }

@@ -132,6 +132,9 @@ export class StagedTarget implements TreeTarget {
     return this.write(changes)
   }
 
+  /** A file begins with nothing that could be overwritten. */
+  keepUndo(): void {}
+
   async takesAcl(): Promise<boolean> {
     return true
   }

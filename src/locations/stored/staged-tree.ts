@@ -31,11 +31,11 @@ export class StagedTree implements StoredTree {
 
 /** As a client would see a znode that has `children` children. */
 export function asStored({ stat, acl, mode, data, sequence }: StagedZnode, children: number): StoredZnode {
-  return { stat: clientStat(stat, sequence, children, data), acl, mode }
+  return { stat: clientStat(stat, sequence, children, data?.length ?? 0), acl, mode }
 }
 
 /** The Stat that a client would see where the znode has `children` children: the counter stays what it is. */
-export function clientStat(stat: Stat, sequence: number, children: number, data: Data): Stat {
+export function clientStat(stat: Stat, sequence: number, children: number, dataLength: number): Stat {
   const cversion = (2 * sequence - children) | 0
-  return { ...stat, cversion, numChildren: children, dataLength: data?.length ?? 0 }
+  return { ...stat, cversion, numChildren: children, dataLength }
 }

@@ -8,6 +8,7 @@ import { type AclList, storeAcl } from '../../tree/acl.ts'
 import type { CreateMode } from '../../tree/create-mode.ts'
 import type { Data, Stat } from '../../tree/znode.ts'
 import { packStat, unpackStat } from './stored-stat.ts'
+import { modeToTtl, ttlToMode } from './ttl.ts'
 
 /** `path` is absolute in the tree. `stat.cversion` and `numChildren` are the origin's; `sequence` is the counter itself. */
 export interface StagedZnode {
@@ -29,8 +30,6 @@ interface Row {
   stat: Buffer
   sequence: number
 }
-
-const CONTAINER = -1
 
 /** Rows that are read at once. */
 const PAGE = 500
@@ -77,7 +76,7 @@ export class Staging {
       this.#open = true
     }
     const [parent, name] = split(path)
-    this.#put.run(parent, name, data, this.#aclId(acl), ttlOf(mode), packStat(stat), sequence)
+    this.#put.run(parent, name, data, this.#aclId(acl), modeToTtl(mode), packStat(stat), sequence)
   }
 
   get(path: string): StagedZnode | null {
@@ -140,7 +139,7 @@ export class Staging {
       path: parent === '' ? '/' : parent === '/' ? `/${name}` : `${parent}/${name}`,
       data,
       acl: this.#acls[acl] as AclList,
-      mode: modeOf(ttl),
+      mode: ttlToMode(ttl),
       stat: unpackStat(stat),
       sequence,
     }
@@ -152,14 +151,4 @@ function split(path: string): [string, string] {
   if (path === '/') return ['', '']
   const slash = path.lastIndexOf('/')
   return [slash === 0 ? '/' : path.slice(0, slash), path.slice(slash + 1)]
-}
-
-function ttlOf(mode: CreateMode): number {
-  if (mode === 'persistent') return 0
-  return mode === 'container' ? CONTAINER : mode.ttlMs
-}
-
-function modeOf(ttl: number): CreateMode {
-  if (ttl === 0) return 'persistent'
-  return ttl === CONTAINER ? 'container' : { ttlMs: ttl }
 }

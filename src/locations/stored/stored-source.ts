@@ -9,6 +9,7 @@ import {
   type TreeSource,
   ZnodeError,
 } from '../../tree/contracts.ts'
+import type { Verdict } from '../../tree/filter.ts'
 import { absolutePath } from '../../tree/path.ts'
 import type { StoredTree, StoredZnode } from './stored-tree.ts'
 
@@ -19,6 +20,10 @@ export interface StoredSetup {
   /** Absolute in the tree. */
   rootPath: string
   tree: StoredTree
+  /** What is known to be missing besides what the tree says. */
+  losses?: readonly string[]
+  /** See `TreeSource.holds`. */
+  holds?: (path: string) => Verdict
 }
 
 /** Batches are read one after another: more at once would only be more in memory. */
@@ -32,17 +37,21 @@ export class StoredSource implements TreeSource, TreeReader {
   readonly reconnects = 0
   readonly sessionsOpened = 0
   readonly throttled = 0
+  readonly holds?: (path: string) => Verdict
   readonly #tree: StoredTree
+  readonly #losses: readonly string[]
 
-  constructor({ side, name, rootPath, tree }: StoredSetup) {
+  constructor({ side, name, rootPath, tree, losses = [], holds }: StoredSetup) {
     this.side = side
     this.name = name
     this.rootPath = rootPath
     this.#tree = tree
+    this.#losses = losses
+    if (holds !== undefined) this.holds = holds
   }
 
   get losses(): readonly string[] {
-    return this.#tree.losses ?? []
+    return [...(this.#tree.losses ?? []), ...this.#losses]
   }
 
   async identity(): Promise<RootIdentity | null> {

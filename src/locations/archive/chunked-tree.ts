@@ -1,0 +1,179 @@
+/** A generation of the form "chunks", as a tree. Everything that is read has been checked against its hash. */
+import { ZnodeError } from '../../tree/contracts.ts'
+import { parentPath } from '../../tree/path.ts'
+import type { Data } from '../../tree/znode.ts'
+import { AclCache } from '../acl-cache.ts'
+import type { StoredTree, StoredZnode } from '../stored/stored-tree.ts'
+import type { ArchiveFile } from './archive-file.ts'
+import { ChunkReader, type ChunkRef } from './chunk-store.ts'
+import { compareKeys, decodeContents, type PieceRef } from './contents.ts'
+import type { Generation } from './generation.ts'
+import { Lru } from './lru.ts'
+import { belowRoot } from './paths.ts'
+import { Piece } from './piece.ts'
+import { damaged } from './problems.ts'
+
+/** Of heads before they are decoded; what is made of them takes about three times as much. */
+const HEAD_BYTES = 8 * 1024 * 1024
+const BODY_BYTES = 16 * 1024 * 1024
+
+const DAMAGED = new ZnodeError('DAMAGED', 'what the archive holds of it is not what was written')
+
+export class ChunkedTree implements StoredTree {
+  readonly zxid: bigint
+  readonly #archive: ArchiveFile
+  readonly #root: string
+  readonly #chunks: ChunkReader
+  readonly #pieces: readonly PieceRef[]
+  readonly #heads = new Lru<Piece>(HEAD_BYTES)
+  readonly #bodies = new Lru<Buffer>(BODY_BYTES)
+  readonly #acls = new AclCache()
+  /** Where something was found last. */
+  #near: { piece: Piece; ref: PieceRef } | null = null
+
+  /** All chunks are there, and as they were stored. @throws ArchiveProblem */
+  constructor(archive: ArchiveFile, generation: Generation) {
+    this.#archive = archive
+    this.#root = generation.root
+    this.zxid = BigInt(generation.zxid)
+    this.#chunks = new ChunkReader(archive)
+    this.#pieces = piecesOf(archive, generation, this.#chunks)
+    for (const { head, body } of this.#pieces) {
+      if (this.#chunks.isSound(head.id) && (body === null || this.#chunks.isSound(body.id))) continue
+      throw damaged(
+        archive.file,
+        `generation ${generation.id} lacks a chunk, or has one that is not as it was written`,
+      )
+    }
+  }
+
+  names(paths: readonly string[]): (readonly string[] | null | ZnodeError)[] {
+    return paths.map((path) => {
+      const below = belowRoot(path, this.#root)
+      return below === null ? null : this.#names(below)
+    })
+  }
+
+  znodes(paths: readonly string[]): (StoredZnode | null | ZnodeError)[] {
+    return paths.map((path) => this.#at(path, null, ({ piece, at }) => piece.znode(at)))
+  }
+
+  data(paths: readonly string[]): (Data | undefined | ZnodeError)[] {
+    return paths.map((path) =>
+      this.#at(path, undefined, ({ piece, at, ref }) => {
+        const body = this.#body(ref, piece)
+        return body === null ? DAMAGED : piece.data(at, body)
+      }),
+    )
+  }
+
+  close(): void {
+    this.#archive.close()
+  }
+
+  #names(below: string): readonly string[] | null | ZnodeError {
+    const names: string[] = []
+    for (let at = Math.max(0, this.#locate(below, '')); at < this.#pieces.length; at++) {
+      const ref = this.#pieces[at] as PieceRef
+      if (ref.parent !== below && compareKeys(ref.parent, ref.name, below, '') > 0) break
+      const piece = this.#piece(ref)
+      if (piece === null) return DAMAGED
+      for (const name of piece.namesIn(below)) names.push(name)
+    }
+    // The root is a child of nothing, and its name none.
+    if (below === '') return names.filter((name) => name !== '')
+    if (names.length > 0) return names
+    return this.#find(below, null, () => names)
+  }
+
+  #at<T, N>(path: string, none: N, take: (found: Found) => T): T | N | ZnodeError {
+    const below = belowRoot(path, this.#root)
+    return below === null ? none : this.#find(below, none, take)
+  }
+
+  #find<T, N>(below: string, none: N, take: (found: Found) => T): T | N | ZnodeError {
+    const parent = parentPath(below) ?? ''
+    const name = below.slice(below.lastIndexOf('/') + 1)
+    // Siblings are asked for together, and lie together.
+    const near = this.#near?.piece.find(parent, name) ?? -1
+    if (this.#near !== null && near >= 0) return take({ ...this.#near, at: near })
+    const ref = this.#pieces[this.#locate(parent, name)]
+    if (ref === undefined) return none
+    const piece = this.#piece(ref)
+    if (piece === null) return DAMAGED
+    const at = piece.find(parent, name)
+    if (at < 0) return none
+    this.#near = { piece, ref }
+    return take({ piece, at, ref })
+  }
+
+  /** The piece that would hold it: the last that does not begin after it. */
+  #locate(parent: string, name: string): number {
+    let [low, high] = [0, this.#pieces.length]
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const piece = this.#pieces[middle] as PieceRef
+      if (compareKeys(piece.parent, piece.name, parent, name) <= 0) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  #piece(ref: PieceRef): Piece | null {
+    const key = keyOf(ref.head)
+    const known = this.#heads.get(key)
+    if (known !== undefined) return known
+    const bytes = this.#chunks.read(ref.head)
+    if (bytes === null) return null
+    const piece = decoded(bytes, this.#acls)
+    if (piece !== null) this.#heads.set(key, piece, bytes.length)
+    return piece
+  }
+
+  #body({ body }: PieceRef, piece: Piece): Buffer | null {
+    if (piece.bytes !== (body?.bytes ?? 0)) return null
+    if (body === null) return NOTHING
+    const key = keyOf(body)
+    const known = this.#bodies.get(key)
+    if (known !== undefined) return known
+    const bytes = this.#chunks.read(body)
+    if (bytes !== null) this.#bodies.set(key, bytes, bytes.length)
+    return bytes
+  }
+}
+
+interface Found {
+  piece: Piece
+  at: number
+  ref: PieceRef
+}
+
+const NOTHING = Buffer.alloc(0)
+
+/** @throws ArchiveProblem */
+export function piecesOf(
+  archive: ArchiveFile,
+  { id, contents }: Generation,
+  chunks: ChunkReader,
+): PieceRef[] {
+  const bytes = contents === null ? null : chunks.read(refOf(contents))
+  if (bytes === null)
+    throw damaged(archive.file, `the table of contents of generation ${id} is not as it was written`)
+  return decodeContents(bytes)
+}
+
+export function refOf({ id, bytes }: { id: string; bytes: number }): ChunkRef {
+  return { id: Buffer.from(id, 'hex'), bytes }
+}
+
+function decoded(head: Buffer, acls: AclCache): Piece | null {
+  try {
+    return new Piece(head, acls)
+  } catch {
+    return null
+  }
+}
+
+function keyOf({ id }: ChunkRef): string {
+  return id.toString('latin1')
+}

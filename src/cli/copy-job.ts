@@ -12,6 +12,7 @@ import { kindOptions } from './kind-options.ts'
 import { openBoth } from './open-both.ts'
 import type { Shell } from './shell.ts'
 import { secured } from './tls.ts'
+import { undoOfCopy } from './undo.ts'
 import { version } from './version.ts'
 
 export interface CopyRequest {
@@ -44,6 +45,7 @@ export async function runCopy(
   const journal = flags.dryRun ? null : await openRunJournal(shell, request)
   const record = flags.dryRun ? await readRunJournal(shell, request) : null
   const [source, target] = await openBoth(shell, { from, to, sourceAuth, targetAuth, flags })
+  const undo = undoOfCopy(shell, flags, to, journal)
   const { copy } = await import('../copy/copy.ts')
   const result = await copy(
     {
@@ -53,6 +55,7 @@ export async function runCopy(
       record,
       restart: flags.restart === true,
       version: version(),
+      undo,
       options: {
         acl: flags.acl,
         aclMap,

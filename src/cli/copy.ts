@@ -23,10 +23,12 @@ import { addKindOptions, type KindFlags } from './kind-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText, refuseReserved } from './places.ts'
 import { runJob } from './shell.ts'
+import { addUndoOptions, type UndoFlags } from './undo.ts'
 import { count, duration, durationOption } from './values.ts'
 
 export interface CopyFlags
   extends OutputFlags,
+    UndoFlags,
     ConnectFlags,
     PaceFlags,
     FilterFlags,
@@ -108,6 +110,7 @@ export function register(command: Command, io: Io): void {
   command.option('--quota', "copy the quotas of the subtree's znodes, too, onto their paths on the target")
   addSnapshotOptions(command)
   addFilterOptions(command)
+  addUndoOptions(command, 'a file beside the journal')
   addPaceOptions(command)
   addConnectOptions(command)
   addAuthOptions(command, 'source')

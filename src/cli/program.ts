@@ -106,6 +106,7 @@ function end(args: string[], called: string | null, error: unknown, io: Io): voi
       seconds: 0,
       runId: null,
       journal: null,
+      undo: null,
     }
     io.stdout.line(JSON.stringify(summarise(result, ending)))
   }

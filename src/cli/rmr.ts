@@ -24,10 +24,11 @@ import { openTarget, requireEnsemble } from './open-location.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { runJob, type Shell } from './shell.ts'
 import { secured } from './tls.ts'
+import { addUndoOptions, type UndoFlags, undoOfRmr } from './undo.ts'
 import { count } from './values.ts'
 import { version } from './version.ts'
 
-interface RmrFlags extends OutputFlags, ConnectFlags, PaceFlags {
+interface RmrFlags extends OutputFlags, UndoFlags, ConnectFlags, PaceFlags {
   dryRun?: boolean
   yes?: boolean
   maxDelete?: number
@@ -57,6 +58,7 @@ export function register(command: Command, io: Io): void {
       '--if-verified <journal>',
       'only if that journal has a verified copy of this very subtree, whole, and both sides are identical now',
     )
+  addUndoOptions(command, 'a file in the state folder')
   addPaceOptions(command)
   addConnectOptions(command)
   addAuthOptions(command, null)
@@ -117,6 +119,7 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
           secureTarget: (to) => secured(shell, to, authFlags, 'target'),
           flags,
         })
+  const undo = flags.dryRun ? null : await undoOfRmr(shell, flags, at)
   const { rmr } = await import('../remove/rmr.ts')
   const { concurrency, rate } = pace(flags)
   return rmr(
@@ -129,6 +132,8 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
       copiedUpTo,
       concurrency,
       rate,
+      asks: !flags.yes,
+      undo,
       confirm: (found: Found) => (flags.yes ? Promise.resolve(true) : shell.ask(question(at.text, found))),
     },
     shell.context,

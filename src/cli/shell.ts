@@ -28,6 +28,12 @@ export interface JobRequest {
 const GRACE_MS = 5_000
 const CLOSE_MS = 2_000
 
+export interface KeepsUndo {
+  /** `null` while there is nothing in it. */
+  readonly file: string | null
+  close(status: string, message: string): void
+}
+
 export class Shell {
   readonly context: JobContext
   readonly io: Io
@@ -35,6 +41,7 @@ export class Shell {
   readonly #printer: Printer
   readonly #closing: (() => unknown)[] = []
   readonly #trees: TreeSource[] = []
+  #undo: KeepsUndo | null = null
   #begun: Extract<JobEvent, { type: 'run' }> | null = null
 
   constructor(command: string, io: Io, printer: Printer, context: Omit<JobContext, 'emit'>) {
@@ -55,6 +62,26 @@ export class Shell {
 
   get throttled(): number {
     return this.#trees.reduce((sum, tree) => sum + tree.throttled, 0)
+  }
+
+  /** What keeps what the job overwrites: its file is in the summary. */
+  keepsUndo<T extends KeepsUndo>(undo: T): T {
+    this.#undo = undo
+    return undo
+  }
+
+  get undoFile(): string | null {
+    return this.#undo?.file ?? null
+  }
+
+  /** The job will overwrite nothing any more. */
+  endUndo({ status, message }: JobResult): void {
+    try {
+      this.#undo?.close(status, message)
+    } catch (error) {
+      // What was kept is on disk all the same, with SQLite's files beside it.
+      this.trace(`while closing the undo file: ${error}`)
+    }
   }
 
   withLosses(result: JobResult): JobResult {
@@ -154,6 +181,7 @@ export async function runJob(
       consistency: 'unknown',
     }
   }
+  shell.endUndo(result)
   await shell.close()
   await io.stdout.drained()
   if (io.stdout.failure !== null) result = withUnwritten(result, 'The output', io.stdout.failure, shell)
@@ -174,6 +202,7 @@ export async function runJob(
       seconds: (performance.now() - started) / 1000,
       runId: shell.begun?.runId ?? null,
       journal,
+      undo: shell.undoFile,
     },
   )
   if (message.stack) shell.trace(message.stack)

@@ -12,9 +12,10 @@ import { requireEnsemble } from './open-location.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText, refuseReserved } from './places.ts'
 import { runJob } from './shell.ts'
+import { addUndoOptions, type UndoFlags } from './undo.ts'
 import { count, duration, wrong } from './values.ts'
 
-interface ZkcopyFlags extends OutputFlags {
+interface ZkcopyFlags extends OutputFlags, UndoFlags {
   source: string
   target: string
   workers: number
@@ -62,6 +63,7 @@ export function register(command: Command, io: Io): void {
     .option('--yes', 'do not ask before deleting; needed without -c where there is no terminal')
     // Else -ci would read as -c with the value "i".
     .combineFlagAndOptionalValue(false)
+  addUndoOptions(command, 'a file beside the journal')
   addAuthOptions(command, 'source')
   addAuthOptions(command, 'target')
   addOutputOptions(command)

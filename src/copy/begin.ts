@@ -7,7 +7,13 @@ import {
   type RunInfo,
   type RunSetup,
 } from '../journal/index.ts'
-import { type RootIdentity, type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import {
+  type RootIdentity,
+  type TreeSource,
+  type TreeTarget,
+  type UndoRecord,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
@@ -25,7 +31,18 @@ export interface CopyJob {
   /** Forget unfinished runs and begin anew. */
   restart: boolean
   version: string
+  /** What keeps what is overwritten or deleted on the target, for this run; `null` to keep nothing. */
+  undo: ((run: UndoneRun) => Promise<UndoRecord>) | null
   options: CopyOptions
+}
+
+/** What an undo record has to know of a run. */
+export interface UndoneRun {
+  id: string
+  /** The file of the part that was broken off. */
+  file: string | null
+  /** Called when a file is made. */
+  made(file: string): void
 }
 
 export interface Beginning {

@@ -19,6 +19,7 @@ import { newestZxid, nextSequence } from '../tree/znode.ts'
 import type { CounterGoal, Counters } from './counters.ts'
 import { type Decision, type DecisionRules, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
+import type { Formers } from './formers.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
 import { isUnsupported, type Kinds, loseUnmakable, type Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
@@ -44,6 +45,7 @@ export class CopyHand implements MarchHand {
   readonly #repairer: Repairer
   readonly #access: TemporaryAccess
   readonly #kinds: Kinds
+  readonly #formers: Formers
   readonly #decisions: DecisionRules
   readonly #counters: Counters
   readonly #rules: CounterRules
@@ -62,6 +64,7 @@ export class CopyHand implements MarchHand {
     repairer: Repairer
     access: TemporaryAccess
     kinds: Kinds
+    formers: Formers
     recorder: Recorder
     extras: Extras | null
     options: CopyOptions
@@ -78,10 +81,12 @@ export class CopyHand implements MarchHand {
     this.#repairer = setup.repairer
     this.#access = setup.access
     this.#kinds = setup.kinds
+    this.#formers = setup.formers
     this.#decisions = {
       keepExisting: setup.options.keepExisting,
       aclFor: (pair) => setup.access.aclFor(pair),
       modes: setup.kinds,
+      formerOf: (pair) => setup.formers.of(pair),
     }
     this.#recorder = setup.recorder
     this.#extras = setup.extras
@@ -94,8 +99,9 @@ export class CopyHand implements MarchHand {
   prepare(pairs: MarchPair[]): Promise<void> | null {
     const ours = pairs.filter((pair) => this.#isOurs(pair))
     const access = this.#options.acl ? this.#access.prepare(ours) : null
-    const kinds = this.#kinds.prepare(ours)
-    return access === null || kinds === null ? (access ?? kinds) : Promise.all([access, kinds]).then(() => {})
+    const preparing = [access, this.#kinds.prepare(ours), this.#formers.prepare(ours)]
+    if (preparing.every((one) => one === null)) return null
+    return Promise.all(preparing).then(() => {})
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {

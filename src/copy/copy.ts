@@ -19,6 +19,7 @@ import { planCopy } from './dry-run.ts'
 import { type Ending, interrupted, plainResult, proven, unproven } from './ending.ts'
 import { Extras } from './extras.ts'
 import { finishAcls } from './finish-acls.ts'
+import { Formers } from './formers.ts'
 import { hold } from './hold.ts'
 import { Kinds } from './kinds.ts'
 import { EPHEMERAL_FAILS, outcomeOptions } from './options.ts'
@@ -198,6 +199,7 @@ class Copy {
     counts.phaseDone = 0
     const recorder = new Recorder(run, beginning.resumed, target, this.#context)
     if (beginning.resumed) this.#remindOfSkipped(run, recorder)
+    await this.#keepUndo(run)
     if (!beginning.targetExists) counts.created += await target.createAncestors()
     const extras = options.deleteExtras ? new Extras(this.#context) : null
     try {
@@ -207,15 +209,20 @@ class Copy {
         keepExisting: options.keepExisting,
       })
       await access.resume()
+      const formers = new Formers(target, {
+        keeps: this.#job.undo !== null,
+        keepExisting: options.keepExisting,
+      })
       const counters = new Counters(target, options.maxSteps, this.#context)
       const hand = new CopyHand({
         source,
         target,
         counters,
         rules: this.#steps,
-        repairer: new Repairer(source, target, options, access, this.#kinds),
+        repairer: new Repairer(source, target, options, access, this.#kinds, formers),
         access,
         kinds: this.#kinds,
+        formers,
         recorder,
         extras: beginning.resumed ? null : extras,
         options,
@@ -247,6 +254,7 @@ class Copy {
         counters,
         access,
         this.#kinds,
+        formers,
         marchOptions,
         { ...this.#tallyOptions(beginning.since), reported: hand.failedPaths },
         this.#context,
@@ -267,6 +275,13 @@ class Copy {
       this.#context.counts.skipped++
       this.#context.emit({ type: 'skipped', path, reason })
     }
+  }
+
+  /** From here on nothing of the target's is changed before the record has it. */
+  async #keepUndo(run: Run): Promise<void> {
+    const { undo, target } = this.#job
+    if (undo === null) return
+    target.keepUndo(await undo({ id: run.id, file: run.info.undo, made: (file) => run.setUndo(file) }))
   }
 
   /** Everything below is written and proved: nothing of the temporary identity stays. */

@@ -1,7 +1,7 @@
 /** What a copy has to do about one path. The same answer serves the march, the recovery and the rounds. */
 import { type AclList, OPEN_ACL } from '../tree/acl.ts'
 import { compare } from '../tree/compare.ts'
-import { type Change, type Side, ZnodeError } from '../tree/contracts.ts'
+import { type Change, type Former, type Side, ZnodeError } from '../tree/contracts.ts'
 import type { Pair } from '../tree/pairs.ts'
 import { isUnsupported, type Modes, type Unsupported } from './kinds.ts'
 
@@ -29,6 +29,8 @@ export interface DecisionRules {
   /** The ACL to write for a source znode that has one. */
   aclFor: (pair: Pair) => AclList | ZnodeError
   modes: Modes
+  /** What is kept of the target's znode before it is overwritten. */
+  formerOf: (pair: Pair) => Former | 'kept' | ZnodeError
 }
 
 export function decide(pair: Pair, options: DecisionRules): Decision {
@@ -53,11 +55,14 @@ export function decide(pair: Pair, options: DecisionRules): Decision {
       change: { kind: 'create', path, data: source.data, acl, mode, origin: source.stat },
     }
   }
+  const former = options.formerOf(pair)
+  if (former instanceof ZnodeError) return { do: 'fail', side: 'target', error: former }
+  const { version, aversion } = target.stat
   return {
     do: 'update',
-    acl: what.includes('acl') ? { kind: 'setAcl', path, acl, aversion: target.stat.aversion } : null,
+    acl: what.includes('acl') ? { kind: 'setAcl', path, acl, aversion, former } : null,
     data: what.includes('data')
-      ? { kind: 'setData', path, data: source.data, version: target.stat.version, origin: source.stat }
+      ? { kind: 'setData', path, data: source.data, version, origin: source.stat, former }
       : null,
   }
 }

@@ -31,7 +31,7 @@ export async function collectExtras(
  * @throws SafetyRefusal, when nothing has been deleted
  */
 export async function deleteExtras(
-  { source, target, options }: CopyJob,
+  { source, target, options, undo }: CopyJob,
   extras: Extras,
   refusedKinds: number,
   { counts, emit }: JobContext,
@@ -54,7 +54,7 @@ export async function deleteExtras(
     )
   }
   emit({ type: 'phase', phase: 'delete' })
-  await extras.delete(source, target)
+  await extras.delete(source, target, undo !== null)
 }
 
 function onlyFailures(emit: Emit): Emit {

@@ -3,14 +3,27 @@
  * version that was read, and only what the source still lacks.
  */
 import { PathSpool } from '../journal/index.ts'
-import { type ChangeOutcome, type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import {
+  type ChangeOutcome,
+  type Former,
+  type TreeSource,
+  type TreeTarget,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import type { JobContext } from '../tree/events.ts'
+import { readFormers } from '../tree/formers.ts'
 import type { Advance } from '../tree/march.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
 import { parentPath } from '../tree/path.ts'
 import { isPassing } from './repair.ts'
 
 const BATCH = 256
+const CHANGED = 'it changed on the target since it was read, so it was not deleted'
+
+interface Doomed {
+  path: string
+  version: number
+}
 
 export class Extras {
   /** Parents before children. The value is the version that was read. */
@@ -42,7 +55,7 @@ export class Extras {
   }
 
   /** What a deletion would take, children first. */
-  *doomed(onStay?: (path: string) => void): Generator<{ path: string; version: number }> {
+  *doomed(onStay?: (path: string) => void): Generator<Doomed> {
     const staying = new Set(this.#staying)
     for (const { path, value } of this.#spool.backward()) {
       if (staying.has(path)) {
@@ -64,42 +77,64 @@ export class Extras {
     for (const _ of this.doomed((path) => this.#stay(path, 'holds-what-stays')));
   }
 
-  async delete(source: TreeSource, target: TreeTarget): Promise<void> {
+  /** `keeps`: what they are is kept first, so it is read now. */
+  async delete(source: TreeSource, target: TreeTarget, keeps: boolean): Promise<void> {
     await target.settle()
-    let batch: { path: string; version: number }[] = []
+    let batch: Doomed[] = []
     for (const one of this.doomed()) {
       batch.push(one)
       if (batch.length < BATCH) continue
       if (this.#context.signal.aborted) return
-      await this.#deleteBatch(batch, source, target)
+      await this.#deleteBatch(batch, source, target, keeps)
       batch = []
     }
-    if (!this.#context.signal.aborted) await this.#deleteBatch(batch, source, target)
+    if (!this.#context.signal.aborted) await this.#deleteBatch(batch, source, target, keeps)
   }
 
   close(): void {
     this.#spool.close()
   }
 
-  async #deleteBatch(
-    batch: { path: string; version: number }[],
-    source: TreeSource,
-    target: TreeTarget,
-  ): Promise<void> {
+  async #deleteBatch(batch: Doomed[], source: TreeSource, target: TreeTarget, keeps: boolean): Promise<void> {
     if (batch.length === 0) return
-    const { counts, emit } = this.#context
     const still = await source.lane(0n).stat(batch.map((one) => one.path))
     const doomed = batch.filter((_, at) => {
       const reply = still[at]
       return reply instanceof ZnodeError ? reply.gone : reply !== undefined && isEphemeral(reply.stat)
     })
+    if (!keeps) return this.#deleteNow(doomed, () => 'kept', target)
+    const versions = new Map(doomed.map(({ path, version }) => [path, version]))
+    await readFormers([...versions.keys()], target.settled, async (read) => {
+      const formers = new Map<string, Former>()
+      for (const { path, former } of read) {
+        if (former === null) this.#context.counts.deleted++
+        else if (former instanceof ZnodeError)
+          this.#fail(
+            path,
+            former.code,
+            `it cannot be read, so it could not be brought back: ${former.message}; --no-undo deletes it all the same`,
+          )
+        else if (isEphemeral(former.stat) || former.stat.version !== versions.get(path))
+          this.#fail(path, 'BADVERSION', CHANGED)
+        else formers.set(path, former)
+      }
+      const readable = [...formers.keys()].map((path) => ({ path, version: versions.get(path) as number }))
+      await this.#deleteNow(readable, (path) => formers.get(path) as Former, target)
+    })
+  }
+
+  async #deleteNow(
+    doomed: Doomed[],
+    formerOf: (path: string) => Former | 'kept',
+    target: TreeTarget,
+  ): Promise<void> {
     const outcomes = await target.writeEach(
-      doomed.map(({ path, version }) => ({ kind: 'delete', path, version })),
+      doomed.map(({ path, version }) => ({ kind: 'delete', path, version, former: formerOf(path) })),
     )
     for (const [at, { path }] of doomed.entries()) {
       const outcome = outcomes[at] as ChangeOutcome
       if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
-        counts.deleted++
+        this.#context.counts.deleted++
         continue
       }
       const code = outcome === 'unsettled' ? 'UNSETTLED' : outcome.code
@@ -107,11 +142,15 @@ export class Extras {
         outcome === 'unsettled'
           ? 'the connection was lost while it was being deleted'
           : isPassing(outcome) || code === 'NOTEMPTY'
-            ? 'it changed on the target since it was read, so it was not deleted'
+            ? CHANGED
             : outcome.message
-      counts.failed++
-      emit({ type: 'failed', path, side: 'target', code, message: why })
+      this.#fail(path, code, why)
     }
+  }
+
+  #fail(path: string, code: string, message: string): void {
+    this.#context.counts.failed++
+    this.#context.emit({ type: 'failed', path, side: 'target', code, message })
   }
 
   #stay(path: string, reason: string): void {

@@ -63,7 +63,14 @@ async function takeOut(paths: string[], run: Run, target: TreeTarget): Promise<M
       else if (one !== null && one !== undefined) wanted.push({ path, carried: one })
     }
     const outcomes = await target.writeEach(
-      wanted.map(({ path, carried: { acl, aversion } }) => ({ kind: 'setAcl', path, acl, aversion })),
+      wanted.map(({ path, carried: { acl, aversion } }) => ({
+        kind: 'setAcl',
+        path,
+        acl,
+        aversion,
+        // What it was before this run is kept already, where it was there before.
+        former: 'kept',
+      })),
     )
     for (const [at, { path }] of wanted.entries()) {
       const outcome = outcomes[at] as ChangeOutcome

@@ -86,6 +86,7 @@ export class PlanHand implements MarchHand {
       keepExisting: this.#options.keepExisting,
       aclFor: (one) => this.#refused?.of(one) ?? one.source?.acl ?? OPEN_ACL,
       modes: this.#kinds,
+      formerOf: () => 'kept',
     })
     if (decision.do === 'create') {
       const above = loseUnmakable(pair.directory, this.#kinds)

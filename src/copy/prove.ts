@@ -12,6 +12,7 @@ import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
 import type { CounterGoal, Counters } from './counters.ts'
+import type { Formers } from './formers.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
 import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
@@ -32,6 +33,7 @@ export async function prove(
   counters: Counters,
   access: TemporaryAccess,
   kinds: Kinds,
+  formers: Formers,
   marchOptions: MarchOptions,
   tallyOptions: TallyOptions,
   context: JobContext,
@@ -58,7 +60,7 @@ export async function prove(
   tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
   const whole = await march(source, target, tally, marchOptions, { from: 'root', target: true })
   const rules = tallyOptions.counters
-  const repairer = new Repairer(source, target, options, access, kinds)
+  const repairer = new Repairer(source, target, options, access, kinds, formers)
   // What has failed already, and was reported, another round would only wait for.
   const open = () => tally.differences.some(({ path }) => !tallyOptions.reported?.has(path))
   for (let round = 0; whole && round < options.rounds && open() && !signal.aborted; round++) {

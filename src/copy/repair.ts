@@ -17,6 +17,7 @@ import { type Pair, readPairs } from '../tree/pairs.ts'
 import { byPath, parentPath } from '../tree/path.ts'
 import { UNLIMITED, Window } from '../tree/windows.ts'
 import { type Decision, decide } from './decide.ts'
+import type { Formers } from './formers.ts'
 import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
@@ -43,6 +44,7 @@ export class Repairer {
   readonly #options: CopyOptions
   readonly #access: TemporaryAccess
   readonly #kinds: Kinds
+  readonly #formers: Formers
   #last: Promise<unknown> = Promise.resolve()
 
   constructor(
@@ -51,12 +53,14 @@ export class Repairer {
     options: CopyOptions,
     access: TemporaryAccess,
     kinds: Kinds,
+    formers: Formers,
   ) {
     this.#source = source
     this.#target = target
     this.#options = options
     this.#access = access
     this.#kinds = kinds
+    this.#formers = formers
   }
 
   /** One call at a time, in the order of asking: parents were asked for before their children. */
@@ -119,12 +123,14 @@ export class Repairer {
   ): Promise<{ path: string; error: ZnodeError }[]> {
     await this.#access.prepare(pairs)
     await this.#kinds.prepare(pairs)
+    await this.#formers.prepare(pairs)
     const rules = {
       keepExisting: this.#options.keepExisting,
       aclFor: (pair: Pair) => this.#access.aclFor(pair),
       modes: this.#kinds,
+      formerOf: (pair: Pair) => this.#formers.of(pair),
     }
-    const decisions = pairs.map((pair) => decide(pair, rules))
+    const decisions = pairs.map((pair) => (this.#onlyLeads(pair) ? NOTHING : decide(pair, rules)))
     const failures = await this.#apply(decisions)
     const again: { path: string; error: ZnodeError }[] = []
     for (const [at, pair] of pairs.entries()) {
@@ -139,6 +145,11 @@ export class Repairer {
       else again.push({ path: pair.path, error: asError(failure) })
     }
     return again
+  }
+
+  /** A source that holds parts of a tree does not know what else is on the way to them, where it is there already. */
+  #onlyLeads({ path, target }: Pair): boolean {
+    return target !== null && this.#source.holds?.(path) === 'on-the-way'
   }
 
   /** Applies ACLs first, then the rest, and returns what was not done, by index. */
@@ -165,6 +176,7 @@ export class Repairer {
   }
 }
 
+const NOTHING: Decision = { do: 'nothing' }
 const NOT_MADE = new ZnodeError('UNSUPPORTED', 'the target does not make this kind of znode')
 
 /** What the summary has of a repair: the directories of these znodes. */

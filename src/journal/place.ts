@@ -6,6 +6,7 @@ import { dirname, join, resolve } from 'node:path'
 import { JournalProblem } from '../tree/errors.ts'
 
 const EXTENSION = '.journal'
+const UNDO_EXTENSION = '.undo'
 
 /** `$ZKFERRY_STATE`, else `$XDG_STATE_HOME/zkferry`, else `~/.local/state/zkferry`. */
 export function stateDirectory(env: Record<string, string | undefined> = process.env): string {
@@ -20,17 +21,22 @@ export function stateDirectory(env: Record<string, string | undefined> = process
  * @throws JournalProblem when that cannot be done.
  */
 export function defaultJournalFile(stateDir: string, source: string, target: string): string {
+  makeStateFolder(stateDir, '--journal')
+  const [from, to] = [plain(source), plain(target)]
+  const mark = createHash('sha256').update(`${from}\n${to}`).digest('hex').slice(0, 10)
+  return join(stateDir, `${slug(from)}--${slug(to)}-${mark}${EXTENSION}`)
+}
+
+/** `option` names a file elsewhere. */
+function makeStateFolder(stateDir: string, option: string): void {
   try {
     makeFolders(stateDir)
   } catch (error) {
     throw new JournalProblem(
-      `The state folder ${stateDir} cannot be made (${(error as NodeJS.ErrnoException).code}); name a journal with --journal, or another folder in ZKFERRY_STATE.`,
+      `The state folder ${stateDir} cannot be made (${(error as NodeJS.ErrnoException).code}); name a file with ${option}, or another folder in ZKFERRY_STATE.`,
       { cause: error },
     )
   }
-  const [from, to] = [plain(source), plain(target)]
-  const mark = createHash('sha256').update(`${from}\n${to}`).digest('hex').slice(0, 10)
-  return join(stateDir, `${slug(from)}--${slug(to)}-${mark}${EXTENSION}`)
 }
 
 /** Step by step: Node's recursive mkdir never ends where the system says ENOENT for good, as below /proc. */
@@ -46,6 +52,19 @@ function makeFolders(folder: string): void {
       if (!statSync(each, { throwIfNoEntry: false })?.isDirectory()) throw error
     }
   }
+}
+
+/** Beside the journal, for what one run overwrites or deletes. */
+export function undoFileBeside(journal: string, runId: string): string {
+  const stem = journal.endsWith(EXTENSION) ? journal.slice(0, -EXTENSION.length) : journal
+  return `${stem}.${runId}${UNDO_EXTENSION}`
+}
+
+/** For a job without a journal. Makes the state folder when it is missing. @throws JournalProblem */
+export function undoFileIn(stateDir: string, location: string, now: Date, mark: string): string {
+  makeStateFolder(stateDir, '--undo')
+  const time = now.toISOString().replace(/[-:]|\.\d+/g, '')
+  return join(stateDir, `rmr-${slug(plain(location))}-${time}-${mark}${UNDO_EXTENSION}`)
 }
 
 /** All journals in a state folder, sorted; none when there is no such folder. */

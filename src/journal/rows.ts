@@ -53,6 +53,7 @@ export interface StoredRun {
   consistency: RunInfo['consistency']
   message: string
   root_digest: Buffer | null
+  undo: string | null
   has_secret: number
 }
 
@@ -78,6 +79,7 @@ export function loadRun(row: StoredRun): RunInfo {
     consistency: row.consistency,
     message: row.message,
     rootDigest: row.root_digest,
+    undo: row.undo,
     hasTemporaryIdentity: row.has_secret === 1,
   }
 }

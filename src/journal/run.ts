@@ -83,6 +83,11 @@ export class Run {
     return sum.bytes()
   }
 
+  /** Before anything is in the file. */
+  setUndo(file: string): void {
+    this.#set('undo', file)
+  }
+
   setTargetIdentity(identity: RootIdentity): void {
     this.#set('target_identity', storeIdentity(identity))
   }
@@ -191,7 +196,7 @@ export class Run {
     if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
   }
 
-  #set(column: 'root_digest' | 'target_identity', value: Uint8Array | string): void {
+  #set(column: 'root_digest' | 'target_identity' | 'undo', value: Uint8Array | string): void {
     this.#write(`UPDATE runs SET ${column} = ? WHERE number = ?`, value, this.#number)
   }
 

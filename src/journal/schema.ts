@@ -62,6 +62,7 @@ const STEPS: readonly string[] = [
   CREATE TABLE secrets (run INTEGER PRIMARY KEY, secret BLOB NOT NULL);
   CREATE TABLE holder (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER, host TEXT, command TEXT, since INTEGER);
   `,
+  'ALTER TABLE runs ADD COLUMN undo TEXT',
 ]
 
 export const LAYOUT = STEPS.length

@@ -38,6 +38,8 @@ export interface RunInfo extends RunSetup {
   message: string
   /** The root znode's own digest, 32 bytes. */
   rootDigest: Uint8Array | null
+  /** The file that keeps what the run overwrote or deleted; `null` when it has not, or kept nothing. */
+  undo: string | null
   /** The secret of the run's temporary identity is still in the journal. */
   hasTemporaryIdentity: boolean
 }

@@ -3,7 +3,7 @@
  * the session is first in, first out, so a parent's create and its children's may be under way together.
  */
 import { OPEN_ACL } from '../tree/acl.ts'
-import type { Change, ChangeOutcome } from '../tree/contracts.ts'
+import type { Change, ChangeOutcome, Former, UndoRecord } from '../tree/contracts.ts'
 import { absolutePath } from '../tree/path.ts'
 import { MultiError, type MultiOp, type Operation, operations, ZooKeeperError } from '../zookeeper/index.ts'
 import { rawAcl } from './acl-cache.ts'
@@ -21,8 +21,20 @@ interface Item {
   bytes: number
   /** Sent as a request of its own, so that it has an outcome of its own. */
   alone: boolean
+  /** What it changes was kept for its sake. */
+  kept: boolean
   call: Call
   at: number
+}
+
+type Endangered = Item & { change: { former: Former } }
+
+function endangers(change: Change): boolean {
+  return 'former' in change && change.former !== 'kept'
+}
+
+function isEndangered(item: Item): item is Endangered {
+  return endangers(item.change)
 }
 
 class Call {
@@ -51,6 +63,8 @@ class Call {
 export class EnsembleWriter {
   /** The zxid of the newest acknowledged write. */
   lastWrite = 0n
+  /** Gets what is overwritten or deleted before that is sent. */
+  undo: UndoRecord | null = null
   readonly #session: SessionKeeper
   readonly #root: string
   readonly #failures: Failures
@@ -60,6 +74,10 @@ export class EnsembleWriter {
   #head = 0
   #inFlight = 0
   #scheduled = false
+  /** Changes in the queue that overwrite or delete something. */
+  #endangered = 0
+  /** What comes later waits: it may need what is being kept. */
+  #keeping = false
 
   constructor(session: SessionKeeper, root: string, failures: Failures, times: ResponseTimes) {
     this.#session = session
@@ -77,7 +95,8 @@ export class EnsembleWriter {
         // setACL cannot be part of a multi, and what fills a batch goes alone.
         const single =
           change.kind === 'setAcl' || (MANY[change.kind] === undefined && (alone || bytes > BATCH_BYTES))
-        this.#queue.push({ change, bytes, alone: single, call, at })
+        if (endangers(change)) this.#endangered++
+        this.#queue.push({ change, bytes, alone: single, kept: false, call, at })
       }
       this.#schedule()
     })
@@ -103,18 +122,49 @@ export class EnsembleWriter {
   }
 
   #pump(): void {
+    if (this.#keeping) return
+    const batches: Item[][] = []
     while (this.#inFlight < this.#times.batches && this.#head < this.#queue.length) {
-      const batch = this.#take()
+      batches.push(this.#take())
       this.#inFlight++
-      void this.#send(batch)
-        .catch((error: unknown) => {
-          for (const item of batch) item.call.fail(error)
-        })
-        .finally(() => {
-          this.#inFlight--
-          this.#pump()
-        })
     }
+    const endangered = this.#endangered === 0 ? [] : batches.flat().filter(isEndangered)
+    this.#endangered -= endangered.length
+    if (this.undo === null || endangered.length === 0) for (const batch of batches) this.#launch(batch)
+    else void this.#keep(this.undo, endangered, batches)
+  }
+
+  #launch(batch: Item[]): void {
+    void this.#send(batch)
+      .catch((error: unknown) => {
+        for (const item of batch) item.call.fail(error)
+      })
+      .finally(() => {
+        this.#inFlight--
+        this.#pump()
+      })
+  }
+
+  /** One sync for all batches that are sent together. */
+  async #keep(undo: UndoRecord, endangered: Endangered[], batches: Item[][]): Promise<void> {
+    this.#keeping = true
+    try {
+      const fresh = await undo.keep(endangered.map(({ change: { path, former } }) => ({ path, former })))
+      for (const [at, item] of endangered.entries()) item.kept = fresh[at] === true
+      for (const batch of batches) this.#launch(batch)
+    } catch (error) {
+      this.#inFlight -= batches.length
+      for (const item of batches.flat()) item.call.fail(error)
+    } finally {
+      this.#keeping = false
+      this.#pump()
+    }
+  }
+
+  /** Refused for sure: what they are when they are read again is what is overwritten then. */
+  #release(items: readonly Item[]): void {
+    const paths = items.filter((item) => item.kept).map((item) => item.change.path)
+    if (paths.length > 0) this.undo?.release(paths)
   }
 
   /** The next items that can go in one request, or in one burst of requests of a kind. */
@@ -160,6 +210,7 @@ export class EnsembleWriter {
       for (const { call, at } of batch) call.settle(at, 'done')
       return
     }
+    if (!isLost(reply)) this.#release(batch)
     for (const [index, { call, at }] of batch.entries()) {
       const culprit =
         reply instanceof MultiError &&
@@ -186,7 +237,11 @@ export class EnsembleWriter {
       if (!(outcome instanceof ZooKeeperError)) {
         this.#wrote(outcome.zxid)
         call.settle(at, 'done')
-      } else call.settle(at, isLost(outcome) ? 'unsettled' : this.#failures.ofZnode(outcome))
+      } else if (isLost(outcome)) call.settle(at, 'unsettled')
+      else {
+        this.#release([batch[index] as Item])
+        call.settle(at, this.#failures.ofZnode(outcome))
+      }
     }
   }
 

@@ -5,11 +5,20 @@
  * deleted. Everything that is deleted was seen by the count, or stands below something that was.
  */
 import { PathSpool } from '../journal/index.ts'
-import { type ChangeOutcome, type Side, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import {
+  type Change,
+  type ChangeOutcome,
+  type Former,
+  type Side,
+  type TreeTarget,
+  type UndoRecord,
+  ZnodeError,
+} from '../tree/contracts.ts'
 import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult, Status } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
+import { readFormers } from '../tree/formers.ts'
 import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { plural } from '../tree/plural.ts'
@@ -20,6 +29,7 @@ const BATCH = 500
 const BATCHES_IN_FLIGHT = 6
 /** How often a znode that got children meanwhile is tried again. */
 const MAX_TRIES = 5
+const ANY_VERSION = -1
 
 export interface RmrOptions {
   dryRun: boolean
@@ -33,6 +43,10 @@ export interface RmrOptions {
   concurrency: number
   rate: number | null
   confirm: (counted: { znodes: number; bytes: number; ephemerals: number }) => Promise<boolean>
+  /** Somebody is asked, and may take a while to answer: only then is read what has to be kept. */
+  asks: boolean
+  /** Gets everything persistent before it is deleted; `null` to keep nothing. */
+  undo: UndoRecord | null
 }
 
 export async function rmr(
@@ -50,6 +64,8 @@ class Removal {
   readonly #pace: Pace
   /** Counted as deleted already, when a parent of theirs had to be swept. */
   readonly #swept = new Set<string>()
+  /** Nothing has been sent that deletes. */
+  #untouched = true
 
   constructor(location: TreeTarget, options: RmrOptions, context: JobContext) {
     this.#location = location
@@ -67,47 +83,76 @@ class Removal {
     }
     const before = await this.#location.identity()
     if (before === null) throw new UsageProblem(`The root ${name} does not exist.`)
-    const spool = new PathSpool()
+    const { asks, dryRun, undo } = this.#options
+    const keepsAtOnce = undo !== null && !dryRun && !asks
+    let spool = new PathSpool()
     try {
-      const census = await this.#count(spool)
-      if (census === null)
-        return this.#result('interrupted', 'Interrupted while counting; nothing was deleted.')
-      if (census.unread > 0) {
-        const message = `${plural(census.unread, 'znode')} could not be read, so it is not known what would be deleted; nothing was deleted.`
-        return this.#result('incomplete', message)
-      }
-      const refusal = this.#refusal(census)
-      if (refusal !== null) throw refusal
-      if (this.#options.dryRun) return this.#result('done', '')
-      const { znodes, bytes, ephemerals } = census
-      if (!(await this.#options.confirm({ znodes, bytes, ephemerals }))) {
-        throw new SafetyRefusal(`The removal of ${name} was not confirmed; nothing was deleted.`)
-      }
+      const early = await this.#census(spool, keepsAtOnce)
+      if (early !== null) return early
       const now = await this.#location.identity()
       if (now === null || now.czxid !== before.czxid) {
         throw new SafetyRefusal(`${name} was removed or made anew while it was counted; nothing was deleted.`)
       }
+      if (undo !== null && asks) {
+        spool.close()
+        spool = new PathSpool()
+        const changed = await this.#recount(spool)
+        if (changed !== null) return changed
+      }
       return await this.#delete(spool)
     } finally {
       spool.close()
+      if (this.#untouched) undo?.forget()
     }
   }
 
-  async #count(spool: PathSpool): Promise<Census | null> {
+  /** Counts, and asks. What ends the job before anything is deleted, or `null`. */
+  async #census(spool: PathSpool, keeps: boolean): Promise<JobResult | null> {
+    const census = await this.#count(spool, keeps)
+    const unusable = this.#unusable(census)
+    if (unusable !== null) return unusable
+    if (this.#options.dryRun) return this.#result('done', '')
+    const { znodes, bytes, ephemerals } = census as Census
+    if (await this.#options.confirm({ znodes, bytes, ephemerals })) return null
+    throw new SafetyRefusal(`The removal of ${this.#location.name} was not confirmed; nothing was deleted.`)
+  }
+
+  /** After the answer: what is there now is what is kept. */
+  async #recount(spool: PathSpool): Promise<JobResult | null> {
+    const { counts } = this.#context
+    Object.assign(counts, { read: 0, directories: 0, phaseDone: 0 })
+    return this.#unusable(await this.#count(spool, true))
+  }
+
+  /** Why nothing can be deleted after this count. @throws SafetyRefusal */
+  #unusable(census: Census | null): JobResult | null {
+    if (census === null)
+      return this.#result('interrupted', 'Interrupted while counting; nothing was deleted.')
+    if (census.unread > 0) {
+      const advice = census.keeps ? ' (--no-undo reads no data)' : ''
+      const message = `${plural(census.unread, 'znode')} could not be read, so it is not known what would be deleted; nothing was deleted${advice}.`
+      return this.#result('incomplete', message)
+    }
+    const refusal = this.#refusal(census)
+    if (refusal !== null) throw refusal
+    return null
+  }
+
+  async #count(spool: PathSpool, keeps: boolean): Promise<Census | null> {
     this.#context.emit({ type: 'phase', phase: 'count' })
-    const census = new Census(spool, this.#options, this.#context)
+    const census = new Census(spool, this.#options, this.#context, { keeps })
     await this.#location.position()
-    const whole = await march(this.#location, this.#location, census, this.#marchOptions(), {
+    const whole = await march(this.#location, this.#location, census, this.#marchOptions(keeps), {
       from: 'root',
       target: false,
     })
     return whole ? census : null
   }
 
-  #marchOptions() {
+  #marchOptions(data: boolean) {
     return {
       acl: true,
-      data: false,
+      data,
       targetOnlyData: false,
       filter: new Filter(),
       concurrency: this.#options.concurrency,
@@ -145,18 +190,19 @@ class Removal {
     counts.phaseDone = 0
     counts.phaseTotal = spool.size
     const flying = new Set<Promise<void>>()
-    let batch: string[] = []
+    let batch: Doomed[] = []
     let failure: unknown = null
-    const send = (paths: string[]) => {
-      const sent: Promise<void> = this.#deleteBatch(paths)
+    const send = (doomed: Doomed[]) => {
+      this.#untouched = false
+      const sent: Promise<void> = this.#deleteBatch(doomed)
         .catch((error: unknown) => {
           failure ??= error
         })
         .finally(() => flying.delete(sent))
       flying.add(sent)
     }
-    for (const { path } of spool.backward()) {
-      batch.push(path)
+    for (const { path, value } of spool.backward()) {
+      batch.push({ path, version: value })
       if (batch.length < BATCH) continue
       if (signal.aborted || failure !== null) break
       await this.#pace.take(batch.length, signal)
@@ -173,61 +219,78 @@ class Removal {
     return this.#result('done', '')
   }
 
-  async #deleteBatch(paths: string[]): Promise<void> {
-    const outcomes = await this.#location.write(paths.map((path) => ({ kind: 'delete', path, version: -1 })))
-    const open: string[] = []
-    for (const [at, path] of paths.entries()) {
+  async #deleteBatch(doomed: Doomed[]): Promise<void> {
+    const outcomes = await this.#location.write(doomed.map(deletion))
+    const open: Doomed[] = []
+    for (const [at, one] of doomed.entries()) {
       if (outcomes[at] === 'done') this.#deleted()
-      else open.push(path)
+      else open.push(one)
     }
     if (open.length > 0) await this.#deleteSlowly(open)
   }
 
   /** One by one, after something in the batch was refused or the connection was lost. */
-  async #deleteSlowly(paths: string[]): Promise<void> {
-    let open = paths
+  async #deleteSlowly(doomed: Doomed[]): Promise<void> {
+    let open = doomed
     for (let tries = 1; open.length > 0; tries++) {
       await this.#location.settle()
-      const outcomes = await this.#location.writeEach(
-        open.map((path) => ({ kind: 'delete', path, version: -1 })),
-      )
-      const again: string[] = []
-      for (const [at, path] of open.entries()) {
+      const outcomes = await this.#location.writeEach(open.map(deletion))
+      const again: Doomed[] = []
+      const changed: Doomed[] = []
+      for (const [at, one] of open.entries()) {
         const outcome = outcomes[at] as ChangeOutcome
         // Gone already is what was wanted, whoever did it.
         if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
-          if (!this.#swept.delete(path)) this.#deleted()
-        } else if (tries < MAX_TRIES && (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP'))
-          again.push(path)
-        else if (
-          tries < MAX_TRIES &&
-          outcome !== 'unsettled' &&
-          outcome.code === 'NOTEMPTY' &&
-          (await this.#newChildren(path))
-        )
-          again.push(path)
-        else this.#fail(path, outcome)
+          if (!this.#swept.delete(one.path)) this.#deleted()
+        } else if (tries === MAX_TRIES) this.#fail(one.path, outcome)
+        else if (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP') again.push(one)
+        else if (outcome.code === 'BADVERSION') changed.push(one)
+        else if (outcome.code === 'NOTEMPTY' && (await this.#newChildren(one.path))) again.push(one)
+        else this.#fail(one.path, outcome)
       }
+      if (changed.length > 0) again.push(...(await this.#keepAnew(changed)))
       open = again
     }
+  }
+
+  /** What was set after it was counted is kept as it is now. In the order of the paths, with what is there now. */
+  async #keepAnew(changed: readonly Doomed[]): Promise<Doomed[]> {
+    const { undo } = this.#options
+    if (undo === null) return []
+    const doomed: Doomed[] = []
+    const paths = changed.map(({ path }) => path)
+    await readFormers(paths, this.#location.settled, async (read) => {
+      const formers: { path: string; former: Former }[] = []
+      for (const { path, former } of read) {
+        if (former === null) {
+          if (!this.#swept.delete(path)) this.#deleted()
+        } else if (former instanceof ZnodeError) this.#fail(path, former)
+        else {
+          doomed.push({ path, version: former.stat.version })
+          if (!isEphemeral(former.stat)) formers.push({ path, former })
+        }
+      }
+      undo.release(formers.map(({ path }) => path))
+      await undo.keep(formers)
+    })
+    return doomed
   }
 
   /** A child made meanwhile goes too, unless it is an ephemeral that the user did not agree to. */
   async #newChildren(path: string): Promise<boolean> {
     const spool = new PathSpool()
     try {
-      const below = new Census(spool, this.#options, this.#context, path)
+      const keeps = this.#options.undo !== null
+      const below = new Census(spool, this.#options, this.#context, { below: true, keeps })
       const directory = await this.#subtree(path, below)
       if (!directory || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals))
         return false
-      const paths = [...spool.backward()].map((one) => one.path)
-      const outcomes = await this.#location.writeEach(
-        paths.map((each) => ({ kind: 'delete', path: each, version: -1 })),
-      )
-      for (const [at, each] of paths.entries()) {
+      const doomed = [...spool.backward()].map((one) => ({ path: one.path, version: one.value }))
+      const outcomes = await this.#location.writeEach(doomed.map(deletion))
+      for (const [at, each] of doomed.entries()) {
         if (outcomes[at] !== 'done') continue
         this.#deleted()
-        this.#swept.add(each)
+        this.#swept.add(each.path)
       }
       return true
     } finally {
@@ -240,7 +303,7 @@ class Removal {
       from: 'directories' as const,
       directories: [new Directory(path, null, { inSource: true, inTarget: false })],
     }
-    return march(this.#location, this.#location, census, this.#marchOptions(), start)
+    return march(this.#location, this.#location, census, this.#marchOptions(census.keeps), start)
   }
 
   #deleted(): void {
@@ -269,7 +332,17 @@ class Removal {
   }
 }
 
-/** The hand that counts, and remembers every path. */
+/** `version`: what is kept, or −1 where nothing is. */
+interface Doomed {
+  path: string
+  version: number
+}
+
+function deletion({ path, version }: Doomed): Change {
+  return { kind: 'delete', path, version, former: 'kept' }
+}
+
+/** The hand that counts, and remembers every path; and keeps what is there, when it is to be deleted at once. */
 class Census implements MarchHand {
   znodes = 0
   bytes = 0
@@ -277,29 +350,37 @@ class Census implements MarchHand {
   firstEphemeral = ''
   firstNewer: string | null = null
   unread = 0
+  readonly keeps: boolean
   readonly #spool: PathSpool
   readonly #options: RmrOptions
   readonly #context: JobContext
-  readonly #below: string | null
+  readonly #below: boolean
 
-  /** `below`: a root that is counted already. */
-  constructor(spool: PathSpool, options: RmrOptions, context: JobContext, below: string | null = null) {
+  /** `below`: of a znode that is counted already. `keeps`: data are read, and what is there is kept. */
+  constructor(
+    spool: PathSpool,
+    options: RmrOptions,
+    context: JobContext,
+    { below = false, keeps }: { below?: boolean; keeps: boolean },
+  ) {
     this.#spool = spool
     this.#options = options
     this.#context = context
     this.#below = below
+    this.keeps = keeps
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
     const { counts, emit } = this.#context
+    const formers: { path: string; former: Former }[] = []
     for (const pair of pairs) {
       if (pair.sourceError !== null) this.#fail(pair.path, pair.sourceError)
       if (pair.source === null) continue
-      if (this.#below === null) {
+      if (!this.#below) {
         counts.read++
         counts.phaseDone++
       }
-      const { stat } = pair.source
+      const { stat, acl, data } = pair.source
       if (isEphemeral(stat)) {
         this.ephemerals++
         this.firstEphemeral ||= pair.path
@@ -309,8 +390,21 @@ class Census implements MarchHand {
       this.bytes += stat.dataLength
       if (this.#options.dryRun)
         emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
-      this.#spool.append(pair.path)
+      this.#spool.append(pair.path, this.keeps ? stat.version : ANY_VERSION)
+      if (acl !== null && !isEphemeral(stat)) formers.push({ path: pair.path, former: { stat, acl, data } })
     }
+    if (this.keeps && !this.#isRefused) await this.#options.undo?.keep(formers)
+  }
+
+  /** It is certain by now that nothing will be deleted. */
+  get #isRefused(): boolean {
+    const { maxDelete, withEphemerals } = this.#options
+    return (
+      this.unread > 0 ||
+      this.firstNewer !== null ||
+      (maxDelete !== null && this.znodes > maxDelete) ||
+      (this.ephemerals > 0 && !withEphemerals)
+    )
   }
 
   unlisted(directory: Directory, _side: Side, error: ZnodeError): void {

@@ -33,6 +33,8 @@ export interface Summary {
   seconds: number
   runId: string | null
   journal: string | null
+  /** The archive that has what was overwritten or deleted; `null` when nothing was, or nothing was kept. */
+  undo: string | null
 }
 
 export interface Ending {
@@ -43,6 +45,7 @@ export interface Ending {
   seconds: number
   runId: string | null
   journal: string | null
+  undo: string | null
 }
 
 export function summarise(result: JobResult, ending: Ending): Summary {
@@ -67,6 +70,7 @@ export function summarise(result: JobResult, ending: Ending): Summary {
     seconds: Math.round(ending.seconds * 1000) / 1000,
     runId: ending.runId,
     journal: ending.journal,
+    undo: ending.undo,
   }
 }
 

@@ -41,12 +41,19 @@ export function ticket(summary: Summary, extras: TicketExtras): string[] {
   if (survived !== null) rows.push(['survived', survived])
   if (summary.runId !== null)
     rows.push(['run', `${escapeText(summary.runId)} in ${escapeText(summary.journal ?? '')}`])
+  if (summary.undo !== null)
+    rows.push(['undo', escapeText(`zkferry copy archive:${summary.undo} ${places(extras)} --merge`)])
   for (const note of extras.notes) rows.push(['note', escapeText(note)])
   const width = Math.max(...rows.map(([label]) => label.length))
   return [
     `${summary.command}: ${summary.status} in ${formatSeconds(summary.seconds)}`,
     ...rows.map(([label, text]) => `  ${label.padEnd(width)}  ${text}`),
   ]
+}
+
+/** Where to bring back what was overwritten. */
+function places({ places: { source, target } }: TicketExtras): string {
+  return target ?? source
 }
 
 function planned(plan: Plan): string {

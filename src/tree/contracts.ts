@@ -103,13 +103,38 @@ export interface TreeSource {
   close(): Promise<void>
 }
 
-/** `version` and `aversion` are what was read; −1 for any. */
+/** What a znode is before a write changes or removes it. */
+export interface Former {
+  stat: Stat
+  acl: AclList
+  data: Data
+  mode?: CreateMode
+}
+
+/** Keeps what is about to be overwritten or deleted, so that it can be brought back. */
+export interface UndoRecord {
+  /**
+   * Resolves once these are on disk, synced: only then may they be changed. A znode stays as it was kept first; false
+   * for one that was kept before. Paths are below the location's root.
+   * @throws JournalProblem, and nothing of these may be changed then.
+   */
+  keep(znodes: readonly { path: string; former: Former }[]): Promise<boolean[]>
+  /** It is certain that these were not changed after all: the next `keep` takes what they are then. */
+  release(paths: readonly string[]): void
+  /** It is certain that nothing at all was changed: nothing has to stay on disk. */
+  forget(): void
+}
+
+/**
+ * `version` and `aversion` are what was read; −1 for any. `former` is what is overwritten or deleted by it, as it was
+ * read with that version; `kept`: nothing of it has to be kept any more.
+ */
 export type Change =
   /** Persistent, unless a `mode` is given: ask `supports` before. `origin` is the source's Stat, for targets that can keep it. */
   | { kind: 'create'; path: string; data: Data; acl: AclList; mode?: CreateMode; origin?: Stat }
-  | { kind: 'setData'; path: string; data: Data; version: number; origin?: Stat }
-  | { kind: 'setAcl'; path: string; acl: AclList; aversion: number }
-  | { kind: 'delete'; path: string; version: number }
+  | { kind: 'setData'; path: string; data: Data; version: number; origin?: Stat; former: Former | 'kept' }
+  | { kind: 'setAcl'; path: string; acl: AclList; aversion: number; former: Former | 'kept' }
+  | { kind: 'delete'; path: string; version: number; former: Former | 'kept' }
   /** Moves the sequence counter on: a child is made and removed, so often, and never seen by anyone. */
   | { kind: 'advance'; path: string; steps: number }
   /** Raises the data version: the same data are set, so often, from `version` on. */
@@ -228,6 +253,8 @@ export interface TreeTarget extends TreeSource {
   settle(): Promise<void>
   /** Whether the servers would take this ACL: they refuse schemes and ids that they do not know. Makes nothing. */
   takesAcl(acl: AclList): Promise<boolean>
+  /** From now on nothing is overwritten or deleted before the record has what it was. */
+  keepUndo(record: UndoRecord): void
   /** A reader through the writing session. */
   readonly settled: TreeReader
   /** The zxid of the last acknowledged write of this run; 0n before the first. */

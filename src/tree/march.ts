@@ -150,7 +150,9 @@ class March {
   }
 
   async #root(inTarget: boolean): Promise<void> {
-    const root = newPair('', true, inTarget, null, null, true)
+    // Of a place that holds parts of a tree only, the root may be no more than the way to them.
+    const counted = this.#options.filter.judge('') === 'in'
+    const root = newPair('', true, inTarget, null, null, counted)
     const discovered: Directory[] = []
     const lanes = this.#lanes(0n, 0n)
     await readPairs([root], lanes, this.#options, this.#window, (pairs) => this.#act(pairs, discovered))

@@ -217,7 +217,15 @@ describe('exit 7, and nothing is deleted', () => {
       const removal = (zxid: bigint) =>
         rmr(
           location,
-          { ...options, copiedUpTo: zxid, concurrency: 4, rate: null, confirm: async () => true },
+          {
+            ...options,
+            copiedUpTo: zxid,
+            concurrency: 4,
+            rate: null,
+            confirm: async () => true,
+            asks: false,
+            undo: null,
+          },
           { emit: () => {}, counts: newCounts(), signal: new AbortController().signal },
         )
       await from.client.create(`${from.root}/a/late`, null)

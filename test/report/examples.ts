@@ -21,6 +21,7 @@ export function exampleSummary(changes: Partial<Summary> = {}): Summary {
     seconds: 12.5,
     runId: 'k3v9x2ab',
     journal: '/state/x.journal',
+    undo: null,
     ...changes,
   }
 }

@@ -3,6 +3,7 @@
  * none. The place keeps nothing of it.
  */
 import type { AclList } from './acl.ts'
+import type { DigestSum } from './digest.ts'
 import type { Data } from './znode.ts'
 
 /** Valid until the next one is asked for: whoever keeps something copies it. */
@@ -13,6 +14,8 @@ export interface StreamedZnode {
   readonly acl: AclList
   /** Belongs to a session. */
   readonly ephemeral: boolean
+  /** Adds its digest to a sum, in less time than from the parts. `acl`: with its ACL. */
+  addTo(sum: DigestSum, acl: boolean): void
 }
 
 /** Batches of any size; waiting happens between them. Rejects with `StreamBroken`. */

@@ -1,5 +1,6 @@
 /** A snapshot's znodes in one pass, for what needs no order: nothing of them is kept. */
 import { type AclList, aclList, OPEN_ACL } from '../../tree/acl.ts'
+import { type DigestSum, NO_ACL } from '../../tree/digest.ts'
 import type { StreamedZnode } from '../../tree/stream.ts'
 import type { Data } from '../../tree/znode.ts'
 import { Damage } from './damage.ts'
@@ -117,6 +118,7 @@ class View implements StreamedZnode {
   acl: AclList = OPEN_ACL
   readonly #sessions: ReadonlyMap<bigint, number>
   #node: SnapshotNode | null = null
+  #scratch = Buffer.allocUnsafeSlow(4096)
   #pathFrom = 0
 
   constructor(sessions: ReadonlyMap<bigint, number>) {
@@ -144,6 +146,20 @@ class View implements StreamedZnode {
     const at = statFrom + StatAt.ephemeralOwner
     if (bytes.readInt32BE(at) === 0 && bytes.readInt32BE(at + 4) === 0) return false
     return kindOf(bytes.readBigInt64BE(at), (id) => this.#sessions.has(id)).kind === 'ephemeral'
+  }
+
+  addTo(sum: DigestSum, acl: boolean): void {
+    const { bytes, pathTo, dataFrom, dataLength } = this.#now
+    const entries = acl ? this.acl.canonical : NO_ACL
+    // A snapshot has path, length and data just as the digest wants them, one behind the other.
+    const end = dataFrom + Math.max(0, dataLength)
+    const length = 4 + end - this.#pathFrom + entries.length
+    if (length > this.#scratch.length) this.#scratch = Buffer.allocUnsafeSlow(length * 2)
+    const scratch = this.#scratch
+    scratch.writeUInt32BE(pathTo - this.#pathFrom, 0)
+    bytes.copy(scratch, 4, this.#pathFrom, end)
+    scratch.set(entries, length - entries.length)
+    sum.addEncoded(scratch.subarray(0, length))
   }
 
   get #now(): SnapshotNode {

@@ -43,6 +43,7 @@ async function main() {
       'scripts/demo',
       'test/servers',
       'test/hostile',
+      'test/faults',
     ])
   if (purpose !== 'build' || values.versions) await bringServers(versions)
 }

@@ -18,7 +18,7 @@ const TABLE = {
     rooms: ['zookeeper/wire', 'zookeeper/errors.ts', 'zookeeper/auth.ts'],
     packages: [],
   },
-  zookeeper: { rooms: ['zookeeper/wire', 'zookeeper/operations'], packages: [] },
+  zookeeper: { rooms: ['zookeeper/wire', 'zookeeper/operations'], packages: ['kerberos'] },
   tree: { rooms: [], packages: ['p-limit', 'picomatch'] },
   locations: { rooms: ['tree', 'zookeeper'], packages: ['better-sqlite3', 'p-limit', 'zookeeper'] },
   journal: { rooms: ['tree'], packages: ['better-sqlite3'] },

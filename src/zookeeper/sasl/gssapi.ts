@@ -77,7 +77,7 @@ export class Gssapi implements SaslMechanism {
 }
 
 async function load(): Promise<KerberosPackage> {
-  // Not a literal: it is no dependency of the build.
+  // Not a literal, so that zkferry is built where the package is not.
   const name: string = 'kerberos'
   try {
     const loaded = (await import(name)) as { default: KerberosPackage }
@@ -87,7 +87,7 @@ async function load(): Promise<KerberosPackage> {
     const missing = code === 'ERR_MODULE_NOT_FOUND'
     throw new SaslRefusal(
       missing
-        ? 'is to be identified to by Kerberos, which needs the npm package kerberos: install it beside zkferry (npm install -g kerberos, or npm install --no-save kerberos in a checkout)'
+        ? 'is to be identified to by Kerberos, which needs the optional npm package kerberos: install it with a C compiler and libkrb5-dev at hand (npm install -g kerberos; npm install in a checkout)'
         : `is to be identified to by Kerberos, and the npm package kerberos cannot be loaded (${message})`,
     )
   }

@@ -393,7 +393,11 @@ class Census implements MarchHand {
       this.#spool.append(pair.path, this.keeps ? stat.version : ANY_VERSION)
       if (acl !== null && !isEphemeral(stat)) formers.push({ path: pair.path, former: { stat, acl, data } })
     }
-    if (this.keeps && !this.#isRefused) await this.#options.undo?.keep(formers)
+    const { undo } = this.#options
+    if (undo === null || !this.keeps || this.#isRefused) return
+    // What is still there, or there again, is kept as it is deleted.
+    if (this.#below) undo.release(formers.map(({ path }) => path))
+    await undo.keep(formers)
   }
 
   /** It is certain by now that nothing will be deleted. */

@@ -21,6 +21,8 @@ export interface CliOptions {
   cwd?: string
   /** Another installation's. */
   bin?: string
+  /** No file may become larger than this. */
+  fileKiB?: number
   /** Called with the process when it has begun. */
   onStart?: (child: ReturnType<typeof spawn>) => void
   onStderr?: (text: string, child: ReturnType<typeof spawn>) => void
@@ -32,7 +34,13 @@ export function cli(args: string[], options: CliOptions = {}): Promise<CliResult
   const { PATH = '', HOME = '' } = process.env
   const env = { PATH, HOME, ZKFERRY_STATE: state, ...options.env }
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [options.bin ?? BIN, ...args], {
+    const command = [process.execPath, options.bin ?? BIN, ...args]
+    const limited =
+      options.fileKiB === undefined
+        ? command
+        : // In blocks of 512 bytes, says POSIX.
+          ['sh', '-c', `ulimit -f ${options.fileKiB * 2}; exec "$0" "$@"`, ...command]
+    const child = spawn(limited[0] as string, limited.slice(1), {
       env,
       cwd: options.cwd,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -23,6 +23,7 @@ export interface Summary {
   survived: Survived
   runId: string | null
   journal: string | null
+  undo: string | null
 }
 
 export interface Outcome {

@@ -36,6 +36,8 @@ export async function abandon(
       auth,
       flags,
     })
+    const unsure = await location.occupy?.({ command: 'runs abandon', run: id })
+    if (unsure) shell.say(`note: ${unsure}`)
     const { takeBack } = await import('../copy/finish-acls.ts')
     failed = await takeBack(run, location, shell.context.emit)
   }

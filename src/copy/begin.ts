@@ -66,6 +66,8 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const sourceIdentity = await source.identity()
   if (sourceIdentity === null) throw new UsageProblem(`The source root ${source.name} does not exist.`)
   await refuseEphemeralRoot(source)
+  // Before anything is written or looked at: what somebody else is just making is not for us to judge.
+  if (journal !== null) await occupy(target, latestOf(journal), emit)
   const targetIdentity = await target.identity()
   const setup: RunSetup = {
     command: 'copy',
@@ -102,6 +104,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const reserved = await reservedChild(source, target, options.filter)
   if (reserved) emit({ type: 'skipped', path: 'zookeeper', reason: 'reserved' })
   const run = journal === null ? null : resumes ? journal.resume(known.id) : journal.begin(setup)
+  if (run !== null) await occupy(target, run.info, emit)
   return {
     run,
     resumed: resumes,
@@ -115,6 +118,12 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     ).on(source.holds),
     reserved: reserved ? 1 : 0,
   }
+}
+
+/** @throws OccupiedRefusal */
+async function occupy(target: TreeTarget, run: RunInfo | null, emit: Emit): Promise<void> {
+  const unsure = await target.occupy?.({ command: 'copy', run: run?.id ?? null })
+  if (unsure) emit({ type: 'note', message: unsure })
 }
 
 /** `/` without any child of its own has no identity yet. */

@@ -3,7 +3,7 @@ import type { Run, RunInfo } from '../journal/index.ts'
 import { withAclMap } from '../tree/acl-map.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
 import { Directory } from '../tree/directory.ts'
-import { SafetyRefusal } from '../tree/errors.ts'
+import { OccupiedRefusal, SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext, JobEvent, JobResult } from '../tree/events.ts'
 import { withLosses } from '../tree/losses.ts'
 import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
@@ -105,7 +105,7 @@ class Copy {
       }
     } catch (error) {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
-      if (error instanceof SafetyRefusal && !this.#keepsRun) {
+      if (error instanceof SafetyRefusal && !(error instanceof OccupiedRefusal) && !this.#keepsRun) {
         await this.#finishAcls(run)
         this.#finish(run, plainResult('refused', error.message, this.#context.counts))
       } else run.interrupt(this.#context.counts)
@@ -118,7 +118,11 @@ class Copy {
   async #hold(result: JobResult): Promise<JobResult> {
     const { source, target } = this.#job
     const { emit } = this.#context
-    if (result.status === 'done') return hold(source, target, this.#march, result, this.#context)
+    if (result.status === 'done') {
+      // Nothing is overwritten or removed any more, and what is held stands back for what others make.
+      await target.vacate?.()
+      return hold(source, target, this.#march, result, this.#context)
+    }
     if (result.status !== 'interrupted')
       emit({ type: 'note', message: 'No ephemeral is held, since the copy is not done.' })
     return result

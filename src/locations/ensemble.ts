@@ -11,6 +11,7 @@ import {
   type TreeReader,
   type TreeTarget,
   type UndoRecord,
+  type Work,
   ZnodeError,
 } from '../tree/contracts.ts'
 import type { Emit } from '../tree/events.ts'
@@ -28,6 +29,7 @@ import { EnsembleHolder } from './ensemble-holder.ts'
 import { EnsembleIdentities, MOST_LOSSES } from './ensemble-identities.ts'
 import { EnsembleKinds } from './ensemble-kinds.ts'
 import { EnsembleLane, Reading } from './ensemble-lane.ts'
+import { EnsembleOccupation } from './ensemble-occupation.ts'
 import { EnsembleQuotas } from './ensemble-quotas.ts'
 import { EnsembleWriter } from './ensemble-writer.ts'
 import { Failures } from './failures.ts'
@@ -87,6 +89,7 @@ export class Ensemble implements TreeTarget {
   readonly #proved: (session: SessionKeeper) => Promise<Identity[]>
   readonly temporary: TemporaryIdentities
   readonly #kinds: EnsembleKinds
+  readonly #occupation: EnsembleOccupation
   readonly quotas: EnsembleQuotas
   readonly #makeHolder: () => EphemeralHolder
   #lanes = 0
@@ -123,6 +126,11 @@ export class Ensemble implements TreeTarget {
     this.#kinds = new EnsembleKinds(() => new SessionKeeper(silent, this.#failures), this.#failures)
     this.#reading = new Reading(location.path, this.#failures, new AclCache())
     this.#writer = new EnsembleWriter(this.#writing, location.path, this.#failures, times)
+    this.#occupation = new EnsembleOccupation({
+      session: this.#writing,
+      root: location.path,
+      place: `the ${setup.side} ${location.text}`,
+    })
     this.quotas = new EnsembleQuotas({
       root: location.path,
       session: setup.side === 'target' ? this.#writing : this.#first,
@@ -255,6 +263,14 @@ export class Ensemble implements TreeTarget {
       } else made++
     }
     return made
+  }
+
+  occupy(work: Work): Promise<string | null> {
+    return this.#occupation.occupy(work)
+  }
+
+  vacate(): Promise<void> {
+    return this.#occupation.vacate()
   }
 
   supports(kind: 'container' | 'ttl'): Promise<KindSupport> {

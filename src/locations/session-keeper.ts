@@ -2,6 +2,7 @@
  * One session of a location, kept: opened when it is first needed, opened anew when it has expired, synced before the
  * first read and after every reconnect, and its reads repeated when a connection is lost under them.
  */
+import { OccupiedRefusal } from '../tree/errors.ts'
 import { pause } from '../tree/windows.ts'
 import {
   type AuthInfo,
@@ -44,6 +45,8 @@ export class SessionKeeper {
   #synced = -1
   /** Each is a transaction of its own. */
   opened = 0
+  /** What a session does before anything else when it takes the place of an expired one. What it throws is thrown to all. */
+  greet: ((client: ZooKeeperClient) => Promise<void>) | null = null
   #reconnectsBefore = 0
   #newest = 0n
 
@@ -201,9 +204,11 @@ export class SessionKeeper {
       this.#open = client
       this.opened++
       this.#synced = -1
+      await this.greet?.(client)
       return client
     } catch (error) {
       outage.over()
+      if (error instanceof OccupiedRefusal) throw error
       throw this.#failures.ofLocation(error)
     }
   }

@@ -83,6 +83,10 @@ class Removal {
     }
     const before = await this.#location.identity()
     if (before === null) throw new UsageProblem(`The root ${name} does not exist.`)
+    if (!this.#options.dryRun) {
+      const unsure = await this.#location.occupy?.({ command: 'rmr', run: null })
+      if (unsure) this.#context.emit({ type: 'note', message: unsure })
+    }
     const { asks, dryRun, undo } = this.#options
     const keepsAtOnce = undo !== null && !dryRun && !asks
     let spool = new PathSpool()

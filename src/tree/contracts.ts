@@ -236,7 +236,23 @@ export interface Staging {
   publish(provenance: Provenance): Promise<void>
 }
 
+/** What is being done to a target, for others who would do something there. */
+export interface Work {
+  command: string
+  /** The journal's name for it, once there is one. */
+  run: string | null
+}
+
 export interface TreeTarget extends TreeSource {
+  /**
+   * Tells others who use this tool that the root is being worked on, from now on until the location is closed; called
+   * again, it says more of the same work. Where that cannot be told it resolves to a sentence that says so, else to
+   * `null`. Absent where nobody else can come near.
+   * @throws OccupiedRefusal when somebody works on this root already, on one above it or below it
+   */
+  occupy?(work: Work): Promise<string | null>
+  /** Before `close`: others may come. */
+  vacate?(): Promise<void>
   /** Of a file; absent for an ensemble. */
   readonly staging?: Staging
   /**

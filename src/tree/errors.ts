@@ -14,6 +14,11 @@ export class SafetyRefusal extends Error {
   override name = 'SafetyRefusal'
 }
 
+/** Somebody else works on the same tree with this tool. What was done so far stays as it is, and can be gone on with. */
+export class OccupiedRefusal extends SafetyRefusal {
+  override name = 'OccupiedRefusal'
+}
+
 /** A location cannot be reached, or lets the tool in to nothing. */
 export class LocationProblem extends Error {
   override name = 'LocationProblem'

@@ -5,6 +5,7 @@
  */
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { startServer } from '../servers/index.ts'
 import { campaign } from './campaign.ts'
 import { siege } from './siege.ts'
 
@@ -26,5 +27,13 @@ console.log(
   `${report.frames} frames in ${seconds.toFixed(1)} s (${Math.round(report.frames / seconds)}/s): no crash; the longest attack took ${report.longestMs.toFixed(0)} ms, memory grew by ${Math.round(report.grown / 1e6)} MB at most`,
 )
 
-const outcomes = await siege({ peers: Number(values.peers), seed, folder })
-for (const [what, count] of outcomes) console.log(`${String(count).padStart(6)}  ${what}`)
+const peers = Number(values.peers)
+if (peers > 0) {
+  const server = await startServer()
+  try {
+    const outcomes = await siege({ peers, seed, folder, server: server.connectString })
+    for (const [what, count] of outcomes) console.log(`${String(count).padStart(6)}  ${what}`)
+  } finally {
+    await server.stop()
+  }
+}

@@ -84,6 +84,10 @@ async function readOptions(
       `${flagOf(side, one)} and ${flagOf(side, other)} contradict each other; leave one out.`,
     )
   }
+  if (text('server-name') === '')
+    throw new UsageProblem(
+      `${flagOf(side, 'server-name')} is empty: give the name in the servers' certificates.`,
+    )
   if (text('key') !== undefined && text('cert') === undefined)
     throw new UsageProblem(`${flagOf(side, 'key')} goes with ${flagOf(side, 'cert')}.`)
   const [ca, cert, key, pfx] = await Promise.all(

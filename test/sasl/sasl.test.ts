@@ -86,11 +86,13 @@ describe('a copy as a SASL user', () => {
     // The part of it that no quoting changes.
     for (const text of [copied.stdout, copied.stderr, ...journals]) expect(text).not.toContain('bobs, ')
 
-    // Where both may be one ensemble, a session of the one is attached at the other: as bob, too.
-    const again = await zkferry(['verify', target, `${strict.connectString}/${root}-2`.replace('//', '/')], {
+    // Whether two names are one ensemble, a session of the one tells at the other: as bob, too.
+    const other = target.replace('127.0.0.1', 'localhost')
+    const again = await zkferry(['verify', target, other], {
       env: { ZKFERRY_SOURCE_AUTH: BOB, ZKFERRY_TARGET_AUTH: BOB },
     })
-    expect(again.code, again.stderr).toBe(1)
+    expect(again.code, again.stderr).toBe(2)
+    expect(again.stderr).toContain('are the same place')
     const removed = await zkferry(['rmr', '--yes', target], { env: { ZKFERRY_AUTH: BOB } })
     expect(removed.code, removed.stderr).toBe(0)
   })
@@ -193,6 +195,21 @@ describe('what is wrong is said at once', () => {
       { env: { ZKFERRY_SOURCE_AUTH: BOB } },
     )
     expect(code, stderr).toBe(5)
+    expect(stderr).toContain('demands an authentication that was not given')
+  })
+
+  test('enforce.auth.enabled of 3.7 and later takes the schemes that it names, SASL or not', async () => {
+    const picky = await startSaslServer('3.9.5', {
+      'enforce.auth.enabled': 'true',
+      'enforce.auth.schemes': 'sasl,digest',
+    })
+    onTestFinished(() => picky.stop())
+    for (const identity of [BOB, 'digest anybody:anything']) {
+      const { code, stderr } = await digest(picky, identity)
+      expect(code, stderr).toBe(0)
+    }
+    const { code, stderr } = await digest(picky, '')
+    expect(code, stderr).toBe(4)
     expect(stderr).toContain('demands an authentication that was not given')
   })
 

@@ -2,13 +2,19 @@
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { inspect } from 'node:util'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { openEnsemble } from '../../src/locations/ensemble.ts'
+import { parseEnsemble } from '../../src/locations/parse-location.ts'
+import { javaName } from '../../src/locations/proved-identities.ts'
+import { aclList } from '../../src/tree/acl.ts'
 import { parseConnectString, TlsTransport, ZooKeeperClient } from '../../src/zookeeper/index.ts'
 import { cli } from '../cli/run-cli.ts'
 import { connect, parseAcl } from '../helpers/places.ts'
 import { freshJournal, zkferry } from '../helpers/zkferry.ts'
 import { freshRoot, sharedServer } from '../servers/shared.ts'
 import { Authority, type Certificate, encryptedKey, newKeyPem, pkcs12 } from './certificates.ts'
+import { Relay } from './relay.ts'
 import { type SecureServer, startSecureServer } from './secure-server.ts'
 
 const PASSWORD = 'open-sesame-4711'
@@ -118,6 +124,19 @@ describe('a copy from one secure ensemble to another, each with an authority of 
       expect(text).not.toContain(PASSWORD)
       expect(text).not.toContain(keyLine)
     }
+  })
+
+  test.each(['cut', 'flip-a-bit'] as const)('goes on when connections are harmed: %s', async (harm) => {
+    const root = await planted(from)
+    const relay = await Relay.before(from.securePort, harm, 60_000, 3)
+    onTestFinished(() => relay.close())
+    const [source, target] = [`zks://${relay.address}${root}`, `zks://${to.secure}${root}`]
+    const flags = [...sourceFlags, ...targetFlags, '--target-tls-key', own.key, '--sessions', '2']
+    const copied = await zkferry(['copy', ...flags, source, target])
+    expect(copied.code, copied.stderr).toBe(0)
+    expect(copied.summary).toMatchObject({ status: 'done', differences: 0 })
+    expect(copied.summary.reconnects).toBeGreaterThan(0)
+    expect(relay.harmed).toBeGreaterThan(0)
   })
 
   test('a secure port and a plain one of the same server are one place', async () => {
@@ -312,6 +331,13 @@ describe('what is wrong with files and flags is said before anybody is asked', (
   })
 })
 
+test('nothing of a key shows where a transport is printed', () => {
+  const transport = new TlsTransport({ ca: newSite.cert, ...mover, passphrase: PASSWORD })
+  const shown = inspect(transport, { depth: 9, showHidden: true }) + JSON.stringify(transport)
+  expect(shown).not.toContain(PASSWORD)
+  expect(shown).not.toContain('PRIVATE KEY')
+})
+
 describe('an identity by the client certificate', () => {
   test('an ACL for it lets us in, and others not', async () => {
     const transport = new TlsTransport({ ca: newSite.cert, ...mover })
@@ -322,6 +348,18 @@ describe('an identity by the client certificate', () => {
     await client.create(root, Buffer.from('secret'), { acl })
     await client.create(`${root}/child`, null, { acl })
     await client.close()
+
+    const ensemble = await openEnsemble({
+      location: { ...parseEnsemble(`zks://${to.secure}/`, 'source'), transport },
+      side: 'source',
+      auth: [],
+      sessionTimeoutMs: 10_000,
+      retryForMs: 10_000,
+      sessions: 1,
+      emit: () => {},
+    })
+    expect(ensemble.permissionsUnder(aclList(acl))).toBe(31)
+    await ensemble.close()
 
     const [source, target] = [`zks://${to.secure}${root}`, `zks://${to.secure}${root}-copy`]
     const as = (who: { cert: string; key: string }) =>
@@ -337,5 +375,16 @@ describe('an identity by the client certificate', () => {
     expect(refused.code, refused.stderr).toBe(4)
     expect(refused.stderr).toContain('NOAUTH')
     expect(refused.stderr).toContain('the identity given is the client certificate')
+  })
+
+  test.each([
+    ['C=DE\nO=zkferry tests\nCN=mover', 'CN=mover,O=zkferry tests,C=DE'],
+    ['CN=a.b-c/d@e', 'CN=a.b-c/d@e'],
+    // What Java writes in other ways, or with other escapes, is not guessed.
+    ['emailAddress=a@b\nCN=x', null],
+    ['CN=a, b', null],
+    ['CN=M\u00fcller', null],
+  ])('where a server cannot tell the name, it follows from the subject: %j', (subject, name) => {
+    expect(javaName(subject)).toBe(name)
   })
 })

@@ -2,6 +2,7 @@
 import { Bench } from './bench.ts'
 import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import type { Line, Row } from './row.ts'
+import { archive } from './rows/archive.ts'
 import { copy, copyOld } from './rows/copy.ts'
 import { gentle } from './rows/gentle.ts'
 import { kafka } from './rows/kafka.ts'
@@ -22,6 +23,7 @@ const ROWS: readonly Row[] = [
   kafka,
   latency,
   gentle,
+  archive,
   rmr,
   startup,
   resume,

@@ -1,6 +1,6 @@
 /** A generation of the form "chunks", as a tree. Everything that is read has been checked against its hash. */
 import { ZnodeError } from '../../tree/contracts.ts'
-import { parentPath } from '../../tree/path.ts'
+import { absolutePath, parentPath } from '../../tree/path.ts'
 import type { Data } from '../../tree/znode.ts'
 import { AclCache } from '../acl-cache.ts'
 import type { StoredTree, StoredZnode } from '../stored/stored-tree.ts'
@@ -10,7 +10,7 @@ import { compareKeys, decodeContents, type PieceRef } from './contents.ts'
 import type { Generation } from './generation.ts'
 import { Lru } from './lru.ts'
 import { belowRoot } from './paths.ts'
-import { Piece } from './piece.ts'
+import { type Group, Piece } from './piece.ts'
 import { damaged } from './problems.ts'
 
 /** Of heads before they are decoded; what is made of them takes about three times as much. */
@@ -28,8 +28,8 @@ export class ChunkedTree implements StoredTree {
   readonly #heads = new Lru<Piece>(HEAD_BYTES)
   readonly #bodies = new Lru<Buffer>(BODY_BYTES)
   readonly #acls = new AclCache()
-  /** Where something was found last. */
-  #near: { piece: Piece; ref: PieceRef } | null = null
+  /** Where something was found last: siblings are asked for together, and lie together. */
+  #near: Near | null = null
 
   /** All chunks are there, and as they were stored. @throws ArchiveProblem */
   constructor(archive: ArchiveFile, generation: Generation) {
@@ -55,16 +55,22 @@ export class ChunkedTree implements StoredTree {
   }
 
   znodes(paths: readonly string[]): (StoredZnode | null | ZnodeError)[] {
-    return paths.map((path) => this.#at(path, null, ({ piece, at }) => piece.znode(at)))
+    return paths.map((path) => {
+      const at = this.#find(path)
+      if (at === LOST) return DAMAGED
+      return at < 0 ? null : (this.#near as Near).piece.znode(at)
+    })
   }
 
   data(paths: readonly string[]): (Data | undefined | ZnodeError)[] {
-    return paths.map((path) =>
-      this.#at(path, undefined, ({ piece, at, ref }) => {
-        const body = this.#body(ref, piece)
-        return body === null ? DAMAGED : piece.data(at, body)
-      }),
-    )
+    return paths.map((path) => {
+      const at = this.#find(path)
+      if (at === LOST) return DAMAGED
+      if (at < 0) return undefined
+      const near = this.#near as Near
+      near.body ??= this.#body(near.ref, near.piece)
+      return near.body === null ? DAMAGED : near.piece.data(at, near.body)
+    })
   }
 
   close(): void {
@@ -83,28 +89,31 @@ export class ChunkedTree implements StoredTree {
     // The root is a child of nothing, and its name none.
     if (below === '') return names.filter((name) => name !== '')
     if (names.length > 0) return names
-    return this.#find(below, null, () => names)
+    const at = this.#find(absolutePath(this.#root, below))
+    return at === LOST ? DAMAGED : at < 0 ? null : names
   }
 
-  #at<T, N>(path: string, none: N, take: (found: Found) => T): T | N | ZnodeError {
+  /** Where in `#near` a znode is; NOWHERE when there is none, LOST when what would hold it is damaged. */
+  #find(path: string): number {
+    const near = this.#near
+    if (near !== null && path.startsWith(near.prefix) && path.indexOf('/', near.prefix.length) < 0) {
+      const at = near.piece.findIn(near.group, path.slice(near.prefix.length))
+      if (at >= 0) return at
+    }
     const below = belowRoot(path, this.#root)
-    return below === null ? none : this.#find(below, none, take)
-  }
-
-  #find<T, N>(below: string, none: N, take: (found: Found) => T): T | N | ZnodeError {
+    if (below === null) return NOWHERE
     const parent = parentPath(below) ?? ''
     const name = below.slice(below.lastIndexOf('/') + 1)
-    // Siblings are asked for together, and lie together.
-    const near = this.#near?.piece.find(parent, name) ?? -1
-    if (this.#near !== null && near >= 0) return take({ ...this.#near, at: near })
     const ref = this.#pieces[this.#locate(parent, name)]
-    if (ref === undefined) return none
+    if (ref === undefined) return NOWHERE
     const piece = this.#piece(ref)
-    if (piece === null) return DAMAGED
-    const at = piece.find(parent, name)
-    if (at < 0) return none
-    this.#near = { piece, ref }
-    return take({ piece, at, ref })
+    if (piece === null) return LOST
+    const group = piece.groupOf(parent)
+    const at = group === null ? NOWHERE : piece.findIn(group, name)
+    if (group === null || at < 0) return NOWHERE
+    const prefix = absolutePath(this.#root, parent)
+    this.#near = { piece, ref, group, body: null, prefix: prefix === '/' ? prefix : `${prefix}/` }
+    return at
   }
 
   /** The piece that would hold it: the last that does not begin after it. */
@@ -142,11 +151,17 @@ export class ChunkedTree implements StoredTree {
   }
 }
 
-interface Found {
+interface Near {
   piece: Piece
-  at: number
   ref: PieceRef
+  group: Group
+  body: Buffer | null
+  /** Absolute, with the slash before the names. */
+  prefix: string
 }
+
+const NOWHERE = -1
+const LOST = -2
 
 const NOTHING = Buffer.alloc(0)
 

@@ -4,7 +4,7 @@
  */
 
 /** What a piece has on average, in bytes before compression. */
-const USUAL = 64 * 1024
+const USUAL = 128 * 1024
 /** A piece ends here at the latest; one znode may be larger. */
 const MOST = 4 * USUAL
 

@@ -3,7 +3,8 @@ import { dirname } from 'node:path'
 import type { KindSupport, Provenance } from '../../tree/contracts.ts'
 import { newestZxid } from '../../tree/znode.ts'
 import type { Sealer } from '../stored/staged-target.ts'
-import type { StagedZnode, Staging } from '../stored/staging.ts'
+import type { StagedRow, Staging } from '../stored/staging.ts'
+import { unpackStat } from '../stored/stored-stat.ts'
 import type { StoredTree } from '../stored/stored-tree.ts'
 import { type ArchiveFile, openArchive, type Passphrase } from './archive-file.ts'
 import { ChunkWriter } from './chunk-store.ts'
@@ -97,7 +98,8 @@ export class ArchiveSealer implements Sealer {
     const chunks = new ChunkWriter(archive, compression)
     const pieces: PieceRef[] = []
     const cutter = new Cutter()
-    let [znodes, bytes, zxid] = [0, 0, 0n]
+    let [znodes, bytes] = [0, 0]
+    const zxid = new NewestZxid()
     let piece: PlacedZnode[] = []
     const put = async () => {
       const [first] = piece
@@ -112,15 +114,15 @@ export class ArchiveSealer implements Sealer {
       })
       piece = []
     }
-    for (const staged of staging.all()) {
-      const znode = placed(staged, root, staging)
+    const place = placer(root)
+    for (const row of staging.rows()) {
+      const length = row.data?.length ?? 0
+      const znode = place(row)
       znodes++
-      bytes += staged.data?.length ?? 0
-      const newest = newestZxid(staged.stat)
-      if (newest > zxid) zxid = newest
+      bytes += length
+      zxid.see(row.stat)
       piece.push(znode)
-      const size = RECORD_BYTES + znode.name.length + (staged.data?.length ?? 0)
-      if (cutter.endsWith(znode.parent, znode.name, size)) await put()
+      if (cutter.endsWith(znode.parent, znode.name, RECORD_BYTES + znode.name.length + length)) await put()
     }
     await put()
     const contents = await chunks.put(encodeContents(pieces))
@@ -132,7 +134,7 @@ export class ArchiveSealer implements Sealer {
       made: Date.now(),
       znodes,
       bytes,
-      zxid: String(zxid),
+      zxid: String(zxid.value),
       contents: { id: contents.id.toString('hex'), bytes: contents.bytes },
       rows: null,
       origin: OPEN,
@@ -140,21 +142,35 @@ export class ArchiveSealer implements Sealer {
   }
 }
 
-function placed(staged: StagedZnode, root: string, staging: Staging): PlacedZnode {
-  const { path, stat, acl, mode, sequence, data } = staged
-  const below = belowRoot(path, root)
-  if (below === null) throw new Error(`${path} was staged, and is not in ${root}`)
-  const slash = below.lastIndexOf('/')
-  const children = staging.children(path)
-  return {
-    parent: slash < 0 ? '' : below.slice(0, slash),
-    name: below.slice(slash + 1),
-    stat,
-    acl,
-    mode,
-    sequence,
-    children,
-    data,
+/** Puts a row where it is below the root. The tree's root is a child of nothing; siblings come together. */
+function placer(root: string): (row: StagedRow) => PlacedZnode {
+  let [known, below] = ['', '']
+  return (row) => {
+    const { parent, name } = row
+    const path = parent === '' ? '/' : parent === '/' ? `/${name}` : `${parent}/${name}`
+    if (path === root) return { ...row, parent: '', name: '' }
+    if (parent !== known) {
+      const place = belowRoot(parent, root)
+      if (place === null) throw new Error(`${path} was staged, and is not in ${root}`)
+      ;[known, below] = [parent, place]
+    }
+    return { ...row, parent: below }
+  }
+}
+
+/** Of all packed Stats seen. Most are told apart by their upper halves and lower halves as plain numbers. */
+class NewestZxid {
+  value = 0n
+  #high = 0
+  #low = 0
+
+  see(stat: Buffer): void {
+    for (let at = 0; at < 24; at += 8) {
+      const [high, low] = [stat.readInt32BE(at), stat.readUInt32BE(at + 4)]
+      if (high < this.#high || (high === this.#high && low <= this.#low)) continue
+      ;[this.#high, this.#low] = [high, low]
+      this.value = newestZxid(unpackStat(stat))
+    }
   }
 }
 

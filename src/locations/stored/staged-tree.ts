@@ -36,6 +36,10 @@ export function asStored({ stat, acl, mode, data, sequence }: StagedZnode, child
 
 /** The Stat that a client would see where the znode has `children` children: the counter stays what it is. */
 export function clientStat(stat: Stat, sequence: number, children: number, dataLength: number): Stat {
-  const cversion = (2 * sequence - children) | 0
-  return { ...stat, cversion, numChildren: children, dataLength }
+  return { ...stat, cversion: clientCversion(sequence, children), numChildren: children, dataLength }
+}
+
+/** Twice the counter less the children: what a client sees of it. */
+export function clientCversion(sequence: number, children: number): number {
+  return (2 * sequence - children) | 0
 }

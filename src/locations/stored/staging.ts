@@ -31,11 +31,19 @@ interface Row {
   sequence: number
 }
 
+/** As SQLite has it. `parent` is absolute in the tree, the tree's own root is ('', ''). */
+export interface StagedRow extends Omit<Row, 'acl'> {
+  acl: AclList
+  children: number
+}
+
 /** Rows that are read at once. */
 const PAGE = 500
+/** A row's own path, in SQL. */
+const PATH =
+  "CASE znode.parent WHEN '' THEN '/' WHEN '/' THEN '/' || znode.name ELSE znode.parent || '/' || znode.name END"
 
 export class Staging {
-  readonly #file: string
   readonly #db: Database.Database
   readonly #put: Database.Statement<[string, string, Buffer | null, number, number, Buffer, number]>
   readonly #get: Database.Statement<[string, string], Row>
@@ -46,11 +54,11 @@ export class Staging {
   /** Few lists are on many znodes. */
   readonly #acls: AclList[] = []
   readonly #aclIds = new Map<string, number>()
+  readonly #idsOfLists = new WeakMap<AclList, number>()
   #open = false
 
-  /** Makes `file`, which must not be there. */
+  /** `file` must not be there, and is not for long. */
   constructor(file: string) {
-    this.#file = file
     this.#db = new Database(file)
     // Whoever breaks off begins anew, so nothing has to survive.
     this.#db.pragma('journal_mode = OFF')
@@ -59,6 +67,8 @@ export class Staging {
     this.#db.exec(`
       CREATE TABLE znode (parent TEXT, name TEXT, data BLOB, acl INTEGER, ttl INTEGER, stat BLOB, sequence INTEGER,
         PRIMARY KEY (parent, name)) WITHOUT ROWID`)
+    // Nobody else opens it, and it needs no name: it is gone however this process ends.
+    rmSync(file)
     this.#put = this.#db.prepare('INSERT OR REPLACE INTO znode VALUES (?, ?, ?, ?, ?, ?, ?)')
     this.#get = this.#db.prepare('SELECT * FROM znode WHERE parent = ? AND name = ?')
     this.#remove = this.#db.prepare('DELETE FROM znode WHERE parent = ? AND name = ?')
@@ -119,18 +129,34 @@ export class Staging {
     }
   }
 
+  /** The same without decoding, for who only puts them elsewhere: `stat` is packed. */
+  *rows(): Generator<StagedRow> {
+    const packed = (where: string) =>
+      this.#db.prepare<[...string[]], Row & { children: number }>(
+        `SELECT *, (SELECT count(*) FROM znode below WHERE below.parent = ${PATH}) AS children FROM znode ${where} ORDER BY parent, name LIMIT ${PAGE}`,
+      )
+    const after = packed('WHERE (parent, name) > (?, ?)')
+    for (let page = packed('').all(); page.length > 0; ) {
+      for (const row of page) yield { ...row, acl: this.#acls[row.acl] as AclList }
+      const { parent, name } = page.at(-1) as Row
+      page = after.all(parent, name)
+    }
+  }
+
   close(): void {
     this.#db.close()
-    rmSync(this.#file, { force: true })
   }
 
   #aclId(acl: AclList): number {
+    const known = this.#idsOfLists.get(acl)
+    if (known !== undefined) return known
     const key = storeAcl(acl).toString('latin1')
     let id = this.#aclIds.get(key)
     if (id === undefined) {
       id = this.#acls.push(acl) - 1
       this.#aclIds.set(key, id)
     }
+    this.#idsOfLists.set(acl, id)
     return id
   }
 

@@ -3,10 +3,17 @@ import { type Command, Option } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type AclMapFlags, addAclMapOption } from './acl-map.ts'
+import {
+  addArchiveSourceOptions,
+  addArchiveTargetOptions,
+  checkArchiveSourceFlags,
+} from './archive-options.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
 import { addVersionsOption } from './counter-options.ts'
+import { addDatadirOptions, checkDatadirFlags } from './datadir-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { addSnapshotOptions, checkFileFlags, type FileFlags } from './file-options.ts'
+import { refuseOnFile } from './file-target.ts'
 import { examples, exitCodes } from './help.ts'
 import { type Io, isInteractive } from './io.ts'
 import {
@@ -62,10 +69,10 @@ export const MAX_STEPS = 10_000_000
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('<source>', 'host:port[,host:port…]/path')
-    .argument('<target>', 'host:port[,host:port…]/path, or snapshot:DIR#/path')
+    .argument('<source>', 'host:port[,host:port…]/path, or archive:FILE#/path')
+    .argument('<target>', 'host:port[,host:port…]/path, archive:FILE#/path, or snapshot:DIR#/path')
     .description(
-      'Copies the subtree at SOURCE to TARGET and verifies it by reading both again. The same command again resumes an unfinished run.',
+      'Copies the subtree at SOURCE to TARGET and verifies it by reading both again. The same command again resumes an unfinished run; to a file it begins anew each time.',
     )
     .option('--dry-run', 'list what would be done, with totals and bytes; write nothing')
     .option('--merge', 'allow a target root that has children already; the source wins')
@@ -109,6 +116,9 @@ export function register(command: Command, io: Io): void {
   addKindOptions(command)
   command.option('--quota', "copy the quotas of the subtree's znodes, too, onto their paths on the target")
   addSnapshotOptions(command)
+  addArchiveSourceOptions(command)
+  addDatadirOptions(command)
+  addArchiveTargetOptions(command)
   addFilterOptions(command)
   addUndoOptions(command, 'a file beside the journal')
   addPaceOptions(command)
@@ -124,6 +134,8 @@ export function register(command: Command, io: Io): void {
         'zkferry copy --dry-run old1:2181,old2:2181/pegasus new1:2181/pegasus',
         'zkferry copy old1:2181,old2:2181/pegasus new1:2181/pegasus',
         "zkferry copy --merge --exclude '*/topom' old1:2181/codis3 new1:2181/codis3",
+        'zkferry copy old1:2181/pegasus archive:pegasus.zkferry#/pegasus',
+        'zkferry copy archive:pegasus.zkferry#/pegasus new1:2181/pegasus',
         'zkferry copy --members 3 old1:2181/ snapshot:/var/tmp/clone#/',
         'ZKFERRY_TARGET_AUTH="digest admin:secret" zkferry copy old1:2181/app new1:2181/app',
       ),
@@ -142,7 +154,10 @@ function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): Cop
   const target = parseLocation(to, 'target')
   refuseOverlapInText(source, target)
   refuseReserved(target)
+  checkArchiveSourceFlags(flags, [source, target])
+  checkDatadirFlags(flags, [source, target])
   checkFileFlags(flags, target)
+  refuseOnFile(flags, target)
   if (flags.keepExisting && flags.overwriteNewer) {
     throw new UsageProblem('--keep-existing and --overwrite-newer contradict each other; leave one out.')
   }

@@ -7,6 +7,7 @@ import {
   addArchiveSourceOptions,
   checkArchiveSourceFlags,
 } from './archive-options.ts'
+import { addDatadirOptions, checkDatadirFlags, type DatadirFlags } from './datadir-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { addIgnoreOption, DIGEST_PARTS, type IgnoreFlags, ignores } from './ignore.ts'
@@ -38,13 +39,14 @@ interface DigestFlags
     PaceFlags,
     FilterFlags,
     IgnoreFlags,
-    ArchiveSourceFlags {
+    ArchiveSourceFlags,
+    DatadirFlags {
   depth: number
 }
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('<location>', 'host:port[,host:port…]/path, or archive:FILE#/path')
+    .argument('<location>', 'host:port[,host:port…]/path, archive:FILE#/path or datadir:DIR#/path')
     .description(
       'Prints "DIGEST  PATH" on stdout, the path below the location and "." for the location itself. It detects accidents, not an adversary.',
     )
@@ -52,6 +54,7 @@ export function register(command: Command, io: Io): void {
   addIgnoreOption(command, DIGEST_PARTS)
   addFilterOptions(command)
   addArchiveSourceOptions(command)
+  addDatadirOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)
   addAuthOptions(command, null)
@@ -75,6 +78,7 @@ export function register(command: Command, io: Io): void {
 async function run(shell: Shell, text: string, flags: DigestFlags): Promise<JobResult> {
   const at = parseLocation(text, 'location')
   checkArchiveSourceFlags(flags, [at])
+  checkDatadirFlags(flags, [at])
   const filter = await makeFilter(flags)
   const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
   const secure = await secured(shell, at, flags as unknown as Record<string, unknown>, null)

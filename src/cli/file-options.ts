@@ -4,6 +4,7 @@ import type { ParsedLocation } from '../locations/parse-location.ts'
 import { parseServerVersion, type ServerVersion } from '../locations/snapshot/server-version.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type ArchiveFlags, checkArchiveTargetFlags } from './archive-options.ts'
+import type { DatadirFlags } from './datadir-options.ts'
 import { count, wrong } from './values.ts'
 
 /** Of `snapshot:` as a target. */
@@ -13,7 +14,7 @@ export interface SnapshotFlags {
   force?: boolean
 }
 
-export interface FileFlags extends SnapshotFlags, ArchiveFlags {}
+export interface FileFlags extends SnapshotFlags, ArchiveFlags, DatadirFlags {}
 
 /** More voting members only make an ensemble slower; myid may be up to 255. */
 const MOST_MEMBERS = 255

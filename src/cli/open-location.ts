@@ -38,13 +38,11 @@ async function openFile(shell: Shell, location: ParsedFile, { side, flags }: Ope
   switch (location.kind) {
     case 'archive':
       return openArchiveAt(shell, location, side, flags)
+    case 'datadir':
+      return openDatadirAt(shell, location, side, flags)
     case 'snapshot':
       throw new UsageProblem(
         `${location.text} can only be written; to read it, call it datadir:${location.file}#${location.path}.`,
-      )
-    default:
-      throw new UsageProblem(
-        `${location.text} cannot be read yet: this version does not know ${location.kind}:.`,
       )
   }
 }
@@ -59,10 +57,6 @@ async function openStaging(shell: Shell, location: ParsedFile, { flags }: Openin
       throw new UsageProblem(
         `${location.text} can only be read; to write a data directory, call it snapshot:${location.file}#${location.path}.`,
       )
-    default:
-      throw new UsageProblem(
-        `${location.text} cannot be written yet: this version does not know ${location.kind}:.`,
-      )
   }
 }
 
@@ -75,6 +69,26 @@ async function openArchiveAt(
   const { openArchiveSource } = await import('../locations/archive/open.ts')
   const passphrase = passphraseOf(flags, shell.io.env)
   return openArchiveSource({ file, path, side, name, generation: flags.generation ?? null, passphrase })
+}
+
+async function openDatadirAt(
+  shell: Shell,
+  { file: directory, path: rootPath, text: name }: ParsedFile,
+  side: Side,
+  { logDir, atZxid, atTime, salvage }: FileFlags,
+): Promise<TreeSource> {
+  const { openDatadir } = await import('../locations/datadir/open-datadir.ts')
+  return openDatadir({
+    side,
+    name,
+    directory,
+    rootPath,
+    logDirectory: logDir ?? null,
+    atZxid: atZxid ?? null,
+    atTime: atTime ?? null,
+    salvage: salvage === true,
+    note: (message) => note(shell, message),
+  })
 }
 
 async function openArchiveToWrite(

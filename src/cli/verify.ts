@@ -15,6 +15,7 @@ import {
   type CounterFlags,
   counterOptions,
 } from './counter-options.ts'
+import { addDatadirOptions, checkDatadirFlags, type DatadirFlags } from './datadir-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { addIgnoreOption, type IgnoreFlags, ignores, VERIFY_PARTS } from './ignore.ts'
@@ -52,7 +53,8 @@ interface VerifyFlags
     CounterFlags,
     AclMapFlags,
     ClientFlags,
-    ArchiveSourceFlags {
+    ArchiveSourceFlags,
+    DatadirFlags {
   fromJournal?: string
   combined?: string
   strictSequence?: boolean
@@ -63,7 +65,7 @@ interface VerifyFlags
 export function register(command: Command, io: Io): void {
   command
     .argument('[source]', 'host:port[,host:port…]/path, or archive:FILE#/path; left out with --from-journal')
-    .argument('[target]', 'host:port[,host:port…]/path, or archive:FILE#/path')
+    .argument('[target]', 'host:port[,host:port…]/path, archive:FILE#/path or datadir:DIR#/path')
     .usage('[options] <source> <target>\n       zkferry verify [options] --from-journal <file> <target>')
     .description(
       'Compares the subtrees at SOURCE and TARGET; changes nothing. Differences go to stdout, the root is ".".',
@@ -86,6 +88,7 @@ export function register(command: Command, io: Io): void {
   addContainerOption(command)
   addFilterOptions(command)
   addArchiveSourceOptions(command)
+  addDatadirOptions(command)
   addPaceOptions(command)
   addConnectOptions(command)
   addAuthOptions(command, 'source')
@@ -135,6 +138,7 @@ function run(
 async function againstSource(shell: Shell, from: string, to: string, flags: VerifyFlags): Promise<JobResult> {
   const [plainSource, plainTarget] = [parseLocation(from, 'source'), parseLocation(to, 'target')]
   checkArchiveSourceFlags(flags, [plainSource, plainTarget])
+  checkDatadirFlags(flags, [plainSource, plainTarget])
   refuseOverlapInText(plainSource, plainTarget)
   const options = await jobOptions(flags)
   noteStrayIdentity(shell)
@@ -167,6 +171,7 @@ async function againstJournal(
 ): Promise<JobResult> {
   const plain = parseLocation(to, 'target')
   checkArchiveSourceFlags(flags, [plain])
+  checkDatadirFlags(flags, [plain])
   if (flags.combined !== undefined)
     throw new UsageProblem('--combined needs a source: a journal knows directories, not znodes.')
   if (flags.aclMap !== undefined) throw new UsageProblem('--acl-map comes from the journal; leave it out.')

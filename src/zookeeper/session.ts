@@ -6,6 +6,7 @@
  *   any of them → expired | auth-failed | closed, which are final
  */
 import { attachTo } from './attach.ts'
+import { AttachFailure } from './attach-failure.ts'
 import type { AuthInfo } from './auth.ts'
 import { Burst } from './burst.ts'
 import { Connection, type ConnectionLimits } from './connection.ts'
@@ -70,6 +71,8 @@ export class Session {
   readonly #auths: AuthInfo[]
   readonly #search = new AbortController()
   #identity: SessionIdentity
+  /** It was begun by another client. */
+  readonly #resumes: boolean
   #state: SessionState = 'attaching'
   #connection: Connection | null = null
   #timeoutMs: number
@@ -86,6 +89,7 @@ export class Session {
   constructor(options: SessionOptions, identity: SessionIdentity = NO_SESSION) {
     this.#options = options
     this.#identity = identity
+    this.#resumes = identity !== NO_SESSION
     this.#sasl = options.sasl === null ? null : new SaslLogin(options.sasl)
     this.#auths = [...options.auth]
     this.#timeoutMs = options.sessionTimeoutMs
@@ -260,7 +264,18 @@ export class Session {
     }
   }
 
-  #attempt(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+  async #attempt(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
+    try {
+      return await this.#attachTo(endpoint, signal)
+    } catch (error) {
+      // One that was taken over by us is what the caller asked for; one that nobody has used yet is as good as any.
+      if (!(error instanceof SessionExpiredError) || this.#state !== 'attaching' || this.#resumes) throw error
+      this.#identity = NO_SESSION
+      throw new AttachFailure('has ended the session before it could be used')
+    }
+  }
+
+  #attachTo(endpoint: Endpoint, signal: AbortSignal): Promise<Connection> {
     return attachTo(endpoint, signal, {
       claim: {
         ...this.#identity,

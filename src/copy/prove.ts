@@ -82,7 +82,13 @@ export async function prove(
     emit({ type: 'phase', phase: 'verify' })
     await lookAgain(source, target, tally, marchOptions)
   }
+  if (whole && run !== null) recordWhatStays(run, tally)
   return { tally, whole: whole && !signal.aborted }
+}
+
+/** Where the two still differ, what the target has is on record: it is what the next copy looks for. */
+function recordWhatStays(run: Run, tally: Tally): void {
+  for (const { path, source, target } of tally.differences) correctHash(run, path, source, target)
 }
 
 /** After everything was made: a counter that was brought up before its last child would overshoot. */

@@ -26,15 +26,17 @@ const TABLE = {
   copy: { rooms: ['tree', 'journal', 'verify'], packages: ['p-limit'] },
   verify: { rooms: ['tree', 'journal'], packages: ['p-limit'] },
   remove: { rooms: ['tree', 'journal', 'verify'], packages: ['p-limit'] },
+  // What a file says is known to those who read it: an inspection shows that itself, not the tree that comes of it.
+  inspect: { rooms: ['tree', 'locations/datadir', 'zookeeper/wire'], packages: [] },
   report: { rooms: ['tree/plural.ts'], types: ['tree/events'], packages: ['log-update', 'picocolors'] },
   cli: {
-    rooms: ['zookeeper', 'tree', 'locations', 'journal', 'copy', 'verify', 'remove', 'report'],
+    rooms: ['zookeeper', 'tree', 'locations', 'journal', 'copy', 'verify', 'remove', 'inspect', 'report'],
     packages: ['commander', 'log-update', 'picocolors'],
   },
 }
 
 /** These do no I/O: what they must not import from Node. */
-const WITHOUT_IO = ['zookeeper/wire', 'zookeeper/operations', 'tree', 'copy', 'verify', 'remove']
+const WITHOUT_IO = ['zookeeper/wire', 'zookeeper/operations', 'tree', 'copy', 'verify', 'remove', 'inspect']
 const IO = /^node:(net|tls|fs|fs\/promises|dns|dns\/promises|http|https|child_process|process|readline|tty)$/
 
 const IMPORT =

@@ -32,6 +32,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: () => import('./digest.ts'),
   },
   rmr: { summary: 'remove a subtree, children first', load: () => import('./rmr.ts') },
+  inspect: {
+    summary: "tell what lies in a server's data directory, and who changed what",
+    load: () => import('./inspect.ts'),
+  },
   runs: { summary: 'list the runs in journals, or show one', load: () => import('./runs.ts') },
   zkcopy: {
     summary: "take ksprojects/zkcopy's options and mean what they mean there",

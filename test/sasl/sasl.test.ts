@@ -6,13 +6,15 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { openEnsemble } from '../../src/locations/ensemble.ts'
 import { parseEnsemble } from '../../src/locations/parse-location.ts'
 import { aclList } from '../../src/tree/acl.ts'
-import { AuthFailedError, ZooKeeperClient } from '../../src/zookeeper/index.ts'
+import { AuthFailedError, CreateFlag, ZooKeeperClient } from '../../src/zookeeper/index.ts'
 import { DigestMd5 } from '../../src/zookeeper/sasl/digest-md5.ts'
 import { cli } from '../cli/run-cli.ts'
-import { parseAcl } from '../helpers/places.ts'
+import { HoldingCopy } from '../helpers/holding.ts'
+import { Place, parseAcl } from '../helpers/places.ts'
 import { zkferry } from '../helpers/zkferry.ts'
 import type { Server } from '../servers/index.ts'
 import { freshRoot, sharedServer } from '../servers/shared.ts'
+import { eventually } from '../zookeeper/helpers.ts'
 import { PASSWORD, startSaslServer } from './sasl-server.ts'
 
 const BOB = `sasl bob:${PASSWORD}`
@@ -95,6 +97,28 @@ describe('a copy as a SASL user', () => {
     expect(again.stderr).toContain('are the same place')
     const removed = await zkferry(['rmr', '--yes', target], { env: { ZKFERRY_AUTH: BOB } })
     expect(removed.code, removed.stderr).toBe(0)
+  })
+
+  test('ephemerals are held on a server that demands the user, also when the connection is lost', async () => {
+    const [here, there] = [await asBob(old), await asBob(strict)]
+    const root = await planted(old)
+    await here.create(`${root}/proxy`, Buffer.from('proxy'), { acl: bobs, flags: CreateFlag.ephemeral })
+    const places = [
+      new Place(here, old.connectString, root),
+      new Place(there, strict.connectString, root),
+    ] as const
+    const env = { ZKFERRY_SOURCE_AUTH: BOB, ZKFERRY_TARGET_AUTH: BOB }
+    const holding = new HoldingCopy(...places, [], undefined, env)
+    await holding.says({ held: 1 })
+    await strict.restart()
+    await eventually(async () => {
+      expect((await there.getACL(`${root}/proxy`)).acl).toEqual(bobs)
+    })
+    await here.setData(`${root}/proxy`, Buffer.from('moved'))
+    await eventually(async () => expect(String((await there.getData(`${root}/proxy`)).data)).toBe('moved'))
+    const { code, stderr } = await holding.stop()
+    expect(code, stderr).toBe(143)
+    expect(await there.exists(`${root}/proxy`)).toBeNull()
   })
 
   test('without it what is his is named as closed to us, with who we were', async () => {

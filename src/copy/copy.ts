@@ -1,6 +1,7 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
 import type { Run, RunInfo } from '../journal/index.ts'
 import { withAclMap } from '../tree/acl-map.ts'
+import type { Side } from '../tree/contracts.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
 import { Directory } from '../tree/directory.ts'
 import { OccupiedRefusal, SafetyRefusal } from '../tree/errors.ts'
@@ -46,6 +47,11 @@ const MOST_NAMED = 10
 function latest(a: bigint | null, b: bigint | null): bigint {
   const [left, right] = [a ?? 0n, b ?? 0n]
   return left > right ? left : right
+}
+
+/** What the run was begun with; a target root that it made itself is on record since. */
+function rootsOf({ info }: Run): Record<Side, bigint | null> {
+  return { source: info.sourceIdentity.czxid, target: info.targetIdentity?.czxid ?? null }
 }
 
 class Copy {
@@ -239,7 +245,8 @@ class Copy {
       if (!whole || signal.aborted) return interrupted(this.#context.counts, hand.moved)
       if (beginning.resumed && extras !== null && counts.failed === 0)
         await collectExtras(this.#job, extras, this.#march, this.#context)
-      if (extras !== null) await deleteExtras(this.#job, extras, this.#kinds.refused, this.#context)
+      if (extras !== null)
+        await deleteExtras(this.#job, extras, this.#kinds.refused, rootsOf(run), this.#context)
       if (signal.aborted) return interrupted(this.#context.counts, hand.moved)
       await this.#rememberTarget(run)
       if (!options.verify) {

@@ -1,10 +1,12 @@
 /** `--delete`: when znodes that are only on the target may be deleted, and how many. */
+import type { Side } from '../tree/contracts.ts'
 import { NO_COUNTERS } from '../tree/counter-rules.ts'
 import { NO_KINDS } from '../tree/create-mode.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { Emit, JobContext } from '../tree/events.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
+import { czxidOfRoot } from '../tree/same-root.ts'
 import type { CopyJob } from './begin.ts'
 import { leavesRoot } from './copy-hand.ts'
 import type { Extras } from './extras.ts'
@@ -27,6 +29,7 @@ export async function collectExtras(
 }
 
 /**
+ * `roots`: the czxids that the roots had at the start; `null` for one that did not exist.
  * Deletes what is extra, within the limit and once it is confirmed; nothing in a run that had an error.
  * @throws SafetyRefusal, when nothing has been deleted
  */
@@ -34,6 +37,7 @@ export async function deleteExtras(
   { source, target, options, undo }: CopyJob,
   extras: Extras,
   refusedKinds: number,
+  roots: Record<Side, bigint | null>,
   { counts, emit }: JobContext,
 ): Promise<void> {
   if (counts.failed + refusedKinds > 0) {
@@ -54,7 +58,16 @@ export async function deleteExtras(
     )
   }
   emit({ type: 'phase', phase: 'delete' })
-  await extras.delete(source, target, undo !== null)
+  await extras.delete(source, target, undo !== null, async () => {
+    for (const place of [source, target]) {
+      const then = roots[place.side]
+      if (then === null || place.rootPath === '/' || (await czxidOfRoot(place)) === then) continue
+      const done = counts.deleted === 0 ? 'nothing' : plural(counts.deleted, 'znode')
+      throw new SafetyRefusal(
+        `The ${place.side} root ${place.name} was removed or made anew by somebody else during the run; ${done} was deleted before that was noticed, and nothing more is.`,
+      )
+    }
+  })
 }
 
 function onlyFailures(emit: Emit): Emit {

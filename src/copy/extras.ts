@@ -77,18 +77,29 @@ export class Extras {
     for (const _ of this.doomed((path) => this.#stay(path, 'holds-what-stays')));
   }
 
-  /** `keeps`: what they are is kept first, so it is read now. */
-  async delete(source: TreeSource, target: TreeTarget, keeps: boolean): Promise<void> {
+  /**
+   * `keeps`: what they are is kept first, so it is read now. `mayGoOn` is asked before each batch, and throws where the
+   * trees are no longer those that were compared.
+   */
+  async delete(
+    source: TreeSource,
+    target: TreeTarget,
+    keeps: boolean,
+    mayGoOn: () => Promise<void>,
+  ): Promise<void> {
     await target.settle()
     let batch: Doomed[] = []
     for (const one of this.doomed()) {
       batch.push(one)
       if (batch.length < BATCH) continue
       if (this.#context.signal.aborted) return
+      await mayGoOn()
       await this.#deleteBatch(batch, source, target, keeps)
       batch = []
     }
-    if (!this.#context.signal.aborted) await this.#deleteBatch(batch, source, target, keeps)
+    if (this.#context.signal.aborted || batch.length === 0) return
+    await mayGoOn()
+    await this.#deleteBatch(batch, source, target, keeps)
   }
 
   close(): void {

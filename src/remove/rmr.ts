@@ -22,6 +22,7 @@ import { readFormers } from '../tree/formers.ts'
 import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { plural } from '../tree/plural.ts'
+import { czxidOfRoot } from '../tree/same-root.ts'
 import { Pace } from '../tree/windows.ts'
 import type { Stat } from '../tree/znode.ts'
 
@@ -66,6 +67,7 @@ class Removal {
   readonly #swept = new Set<string>()
   /** Nothing has been sent that deletes. */
   #untouched = true
+  #czxid = 0n
 
   constructor(location: TreeTarget, options: RmrOptions, context: JobContext) {
     this.#location = location
@@ -83,6 +85,7 @@ class Removal {
     }
     const before = await this.#location.identity()
     if (before === null) throw new UsageProblem(`The root ${name} does not exist.`)
+    this.#czxid = before.czxid
     if (!this.#options.dryRun) {
       const unsure = await this.#location.occupy?.({ command: 'rmr', run: null })
       if (unsure) this.#context.emit({ type: 'note', message: unsure })
@@ -190,6 +193,7 @@ class Removal {
 
   async #delete(spool: PathSpool): Promise<JobResult> {
     const { emit, counts, signal } = this.#context
+    await this.#options.undo?.synced()
     emit({ type: 'phase', phase: 'delete' })
     counts.phaseDone = 0
     counts.phaseTotal = spool.size
@@ -223,7 +227,18 @@ class Removal {
     return this.#result('done', '')
   }
 
+  /** Gone is gone, whoever removed it; but what somebody has made in its place is not what was counted. */
+  async #refuseAnother(): Promise<void> {
+    const now = await czxidOfRoot(this.#location)
+    if (now === null || now === this.#czxid) return
+    const { deleted } = this.#context.counts
+    throw new SafetyRefusal(
+      `${this.#location.name} was removed and made anew by somebody else while it was being removed; that was noticed after ${plural(deleted, 'znode')}, and nothing more is deleted.`,
+    )
+  }
+
   async #deleteBatch(doomed: Doomed[]): Promise<void> {
+    await this.#refuseAnother()
     const outcomes = await this.#location.write(doomed.map(deletion))
     const open: Doomed[] = []
     for (const [at, one] of doomed.entries()) {
@@ -238,6 +253,7 @@ class Removal {
     let open = doomed
     for (let tries = 1; open.length > 0; tries++) {
       await this.#location.settle()
+      await this.#refuseAnother()
       const outcomes = await this.#location.writeEach(open.map(deletion))
       const again: Doomed[] = []
       const changed: Doomed[] = []
@@ -275,8 +291,9 @@ class Removal {
         }
       }
       undo.release(formers.map(({ path }) => path))
-      await undo.keep(formers)
+      undo.keep(formers)
     })
+    await undo.synced()
     return doomed
   }
 
@@ -289,7 +306,9 @@ class Removal {
       const directory = await this.#subtree(path, below)
       if (!directory || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals))
         return false
+      await this.#options.undo?.synced()
       const doomed = [...spool.backward()].map((one) => ({ path: one.path, version: one.value }))
+      await this.#refuseAnother()
       const outcomes = await this.#location.writeEach(doomed.map(deletion))
       for (const [at, each] of doomed.entries()) {
         if (outcomes[at] !== 'done') continue
@@ -401,7 +420,7 @@ class Census implements MarchHand {
     if (undo === null || !this.keeps || this.#isRefused) return
     // What is still there, or there again, is kept as it is deleted.
     if (this.#below) undo.release(formers.map(({ path }) => path))
-    await undo.keep(formers)
+    undo.keep(formers)
   }
 
   /** It is certain by now that nothing will be deleted. */

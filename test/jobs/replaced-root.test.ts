@@ -1,0 +1,72 @@
+/** A root that somebody removes and makes anew while the tool deletes below it, or compares with it. */
+import { expect, test } from 'vitest'
+import { type Place, pair, place, plant, plantMany } from '../helpers/places.ts'
+import { contents, readTree } from '../helpers/read-tree.ts'
+import { DELETING, freshJournal, type Outcome, SOME_DONE, zkferry } from '../helpers/zkferry.ts'
+
+/** Removes what is there as fast as can be, and makes another tree in its place. */
+async function replace(where: Place, make: () => Promise<void>): Promise<void> {
+  const { client, root } = where
+  for (;;) {
+    const tree = await readTree(where).catch(() => null)
+    if (tree === null) continue
+    const paths = [...tree.keys()].reverse()
+    await Promise.all(paths.map((below) => client.delete(where.at(below)).catch(() => {})))
+    if ((await client.exists(root)) === null) return make()
+  }
+}
+
+/** Runs a command, and something else once its stdout matches. */
+async function meanwhile(args: string[], when: RegExp, act: () => Promise<void>): Promise<Outcome> {
+  let stdout = ''
+  let acting: Promise<void> | null = null
+  const outcome = await zkferry([...args, '--progress'], {
+    onStart: (child) => {
+      child.stdout?.on('data', (text: string) => {
+        stdout += text
+        if (when.test(stdout)) acting ??= act()
+      })
+    },
+  })
+  expect(acting).not.toBeNull()
+  await acting
+  return outcome
+}
+
+test.each(['3.4.14', '3.9.5'] as const)(
+  '%s: rmr leaves a tree alone that takes the place of the one it removes',
+  async (version) => {
+    const where = await place(version, 'replaced')
+    await plantMany(where, 1, 2000)
+    const { code, summary } = await meanwhile(
+      ['rmr', '--yes', where.location, '--rate', '900'],
+      DELETING,
+      () => replace(where, () => plantMany(where, 1, 2000)),
+    )
+    expect(code, JSON.stringify(summary)).toBe(7)
+    expect(summary.message).toContain('was removed and made anew by somebody else while it was being removed')
+    expect(summary.znodes.deleted).toBeGreaterThan(0)
+    expect((await readTree(where)).size).toBe(2002)
+  },
+)
+
+test.each(['source', 'target'] as const)(
+  'copy --delete deletes nothing once the %s is another',
+  async (side) => {
+    const { from, to } = await pair('replaced')
+    await plantMany(from, 20, 50)
+    await plant(to, { '': null, only: 'x', 'only/here': 'y' })
+    const replaced = side === 'source' ? from : to
+    const make = () => plant(replaced, { '': null, only: 'a', 'only/here': 'b', new: 'c' })
+    // What the source has is not extra, and what somebody makes on the target was never compared.
+    const args = ['copy', '--merge', '--delete', '--yes', from.location, to.location, '--rate', '400']
+    const { code, summary, stderr } = await meanwhile([...args, '--journal', freshJournal()], SOME_DONE, () =>
+      replace(replaced, side === 'source' ? () => plant(from, { '': null, new: 'c' }) : make),
+    )
+    expect(code, stderr).toBe(7)
+    expect(summary.message).toContain(`The ${side} root`)
+    expect(summary.message).toContain('nothing was deleted before that was noticed')
+    const left = contents(await readTree(to)).map(([path]) => path)
+    expect(left).toEqual(expect.arrayContaining(['only', 'only/here']))
+  },
+)

@@ -149,8 +149,9 @@ export class EnsembleWriter {
   async #keep(undo: UndoRecord, endangered: Endangered[], batches: Item[][]): Promise<void> {
     this.#keeping = true
     try {
-      const fresh = await undo.keep(endangered.map(({ change: { path, former } }) => ({ path, former })))
+      const fresh = undo.keep(endangered.map(({ change: { path, former } }) => ({ path, former })))
       for (const [at, item] of endangered.entries()) item.kept = fresh[at] === true
+      await undo.synced()
       for (const batch of batches) this.#launch(batch)
     } catch (error) {
       this.#inFlight -= batches.length

@@ -114,11 +114,12 @@ export interface Former {
 /** Keeps what is about to be overwritten or deleted, so that it can be brought back. */
 export interface UndoRecord {
   /**
-   * Resolves once these are on disk, synced: only then may they be changed. A znode stays as it was kept first; false
-   * for one that was kept before. Paths are below the location's root.
-   * @throws JournalProblem, and nothing of these may be changed then.
+   * Takes these in. A znode stays as it was kept first; false for one that was kept before. Paths are below the
+   * location's root. @throws JournalProblem
    */
-  keep(znodes: readonly { path: string; former: Former }[]): Promise<boolean[]>
+  keep(znodes: readonly { path: string; former: Former }[]): boolean[]
+  /** Resolves once all that was kept is on disk, synced: only then may it be changed. @throws JournalProblem */
+  synced(): Promise<void>
   /** It is certain that these were not changed after all: the next `keep` takes what they are then. */
   release(paths: readonly string[]): void
   /** It is certain that nothing at all was changed: nothing has to stay on disk. */

@@ -11,6 +11,7 @@ import { LogReader } from './log-reader.ts'
 import { Replay } from './replay.ts'
 import { isSuccessor, logsAfter, type Replayed, replayLogs, sentenceOf } from './replay-logs.ts'
 import { SnapshotReader, type SnapshotTrailer } from './snapshot-reader.ts'
+import { DIGEST_VERSION } from './tree-digest.ts'
 import { NONE } from './znode-table.ts'
 
 export interface DatadirFiles {
@@ -103,7 +104,14 @@ class Loading {
   /** Null when the snapshot is damaged; with `salvage` only when nothing of it can be read. */
   async #fill(tree: LoadedTree, file: SnapshotFile, salvage: boolean): Promise<Filled | null> {
     try {
-      return await fill(tree, file)
+      const skip = salvage ? { count: 0, first: '' } : null
+      const filled = await fill(tree, file, skip)
+      if (skip !== null && skip.count > 0) {
+        this.#findings.lose(
+          `${file.name} holds ${skip.count} znodes that fit into no tree (${skip.first}); they are lost.`,
+        )
+      }
+      return filled
     } catch (error) {
       if (!(error instanceof Damage)) throw error
       if (!salvage) {
@@ -138,12 +146,10 @@ class Loading {
       this.#rejected.push({ file, why: 'newer-inside', sentence })
       return null
     }
-    if (tree.digest !== null && trailer?.digest?.zxid === file.zxid && blurredTo === file.zxid && !salvage) {
-      if (trailer.digest.version === 2 && trailer.digest.value !== tree.digest.value) {
-        const sentence = `${file.name} holds a tree that is not the one whose digest the server wrote down.`
-        this.#rejected.push({ file, why: 'damaged', sentence })
-        return null
-      }
+    if (!salvage && blurredTo === file.zxid && !isDigest(tree, trailer, file.zxid)) {
+      const sentence = `${file.name} holds a tree that is not the one whose digest the server wrote down.`
+      this.#rejected.push({ file, why: 'damaged', sentence })
+      return null
     }
     // What is left of a damaged snapshot fits no transaction for sure.
     const blurred = filled.trailer === null ? blurredTo + 0xffffffffffffn : blurredTo
@@ -274,7 +280,19 @@ interface Filled {
   trailer: SnapshotTrailer | null
 }
 
-async function fill(tree: LoadedTree, file: SnapshotFile): Promise<Filled> {
+/** False when the snapshot's own digest is of another tree. Zxid 0 stands for none: the server had done nothing yet. */
+function isDigest({ digest }: LoadedTree, trailer: SnapshotTrailer | null, zxid: bigint): boolean {
+  const own = trailer?.digest
+  if (digest === null || own?.version !== DIGEST_VERSION || zxid === 0n || own.zxid !== zxid) return true
+  return own.value === digest.value
+}
+
+/** @param skip counts znodes that cannot be taken; null where they make the snapshot unusable */
+async function fill(
+  tree: LoadedTree,
+  file: SnapshotFile,
+  skip: { count: number; first: string } | null,
+): Promise<Filled> {
   const reader = await SnapshotReader.open(file.path)
   try {
     const memory = file.compression === 'none' ? null : new MemoryStore()
@@ -283,8 +301,11 @@ async function fill(tree: LoadedTree, file: SnapshotFile): Promise<Filled> {
     while (await reader.more()) {
       for (let node = reader.next(); node !== null; node = reader.next()) {
         const wrong = filler.add(node)
-        if (wrong !== null)
+        if (wrong === null) continue
+        if (skip === null) {
           throw new Damage('malformed', file.path, reader.position, `holds no tree: ${wrong}`)
+        }
+        if (skip.count++ === 0) skip.first = wrong
       }
     }
     return { newestZxid: filler.newestZxid, trailer: reader.trailer }

@@ -1,4 +1,5 @@
 /** The tree of a data directory at one moment: a table of znodes, their ACLs, their data, the sessions. */
+import { isUtf8 } from 'node:buffer'
 import { type AclList, aclList, OPEN_ACL } from '../../tree/acl.ts'
 import { decodeAcl } from '../../zookeeper/wire/records.ts'
 import type { DataStore } from './data-stores.ts'
@@ -154,7 +155,7 @@ export class SnapshotFiller {
     const parent = this.#parentOf(bytes, from, slash)
     const path = () => bytes.toString('utf8', from, to)
     if (parent === NONE) return `${path()} has no parent`
-    if (slash + 1 === to) return `${path()} has an empty name`
+    if (slash + 1 === to || !isText(bytes, slash + 1, to)) return `${path()} has a name that cannot be`
     if (table.child(parent, bytes, slash + 1, to) !== NONE) return `${path()} is there twice`
     const id = table.add(parent, bytes, slash + 1, to)
     this.#ends.push(to - from)
@@ -198,6 +199,14 @@ export class SnapshotFiller {
       if (zxid > this.newestZxid) this.newestZxid = zxid
     }
   }
+}
+
+/** Names are UTF-8, and nearly all of them ASCII. */
+function isText(bytes: Buffer, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    if ((bytes[at] as number) >= 0x80) return isUtf8(bytes.subarray(from, to))
+  }
+  return true
 }
 
 const STAT_BYTES = 60

@@ -44,7 +44,8 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   [-123]: { name: 'RECONFIGDISABLED', meaning: 'reconfiguration is disabled' },
   [-124]: {
     name: 'SESSIONCLOSEDREQUIRESASLAUTH',
-    meaning: 'the server demands an authentication that was not given (SASL, or what its enforce.auth.schemes names)',
+    meaning:
+      'the server demands an authentication that was not given (SASL, or what its enforce.auth.schemes names)',
   },
   [-125]: { name: 'QUOTAEXCEEDED', meaning: 'the quota is used up' },
   [-127]: { name: 'THROTTLEDOP', meaning: 'the server is throttling requests', retriable: true },

@@ -90,7 +90,6 @@ export class SnapshotReader {
   readonly #window: ByteWindow
   readonly #node = new SnapshotNode()
   #trailer: SnapshotTrailer | null = null
-  #atEnd = false
 
   private constructor(file: string, feed: ByteFeed) {
     this.file = file
@@ -129,11 +128,12 @@ export class SnapshotReader {
     const window = this.#window
     await this.#need(4, 'between two znodes')
     const pathLength = this.#length(window.at, 'path')
-    await this.#need(8 + pathLength, 'within the path of a znode')
-    if (this.#atEnd || this.#isEndMark(pathLength)) {
+    await this.#need(4 + pathLength, 'within the path of a znode')
+    if (this.#isEndMark(pathLength)) {
       await this.#end()
       return false
     }
+    await this.#need(8 + pathLength, 'within a znode')
     const dataLength = this.#dataLength(window.at + 4 + pathLength)
     await this.#need(8 + pathLength + Math.max(0, dataLength) + AFTER_DATA, 'within a znode')
     return true
@@ -242,12 +242,9 @@ export class SnapshotReader {
 
   async #end(): Promise<void> {
     const window = this.#window
-    if (!this.#atEnd) {
-      if (this.count === 0) throw this.#damage('malformed', 'holds no znode, not even the root')
-      window.at += 5
-      this.#atEnd = true
-      await this.#seal('its znodes')
-    }
+    if (this.count === 0) throw this.#damage('malformed', 'holds no znode, not even the root')
+    window.at += 5
+    await this.#seal('its znodes')
     await window.need(DIGEST_BYTES + LAST_ZXID_BYTES + 1)
     const trailer: SnapshotTrailer = { digest: null, lastProcessedZxid: null }
     const left = window.available

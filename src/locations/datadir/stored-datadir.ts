@@ -52,18 +52,25 @@ export class StoredDatadir implements StoredTree {
 
   #znode(id: number): StoredZnode {
     const { table } = this.#tree
-    const { cversion, ...stat } = this.#tree.stat(id)
+    const stat = this.#tree.stat(id)
     const kind = this.#tree.kind(id)
     const numChildren = table.children[id] as number
     const mode: CreateMode =
       kind.kind === 'container' ? 'container' : kind.kind === 'ttl' ? { ttlMs: kind.ttlMs } : 'persistent'
     return {
+      // Field by field: all of them alike, which makes whoever reads a million of them much faster.
       stat: {
-        ...stat,
-        cversion: (cversion * 2 - numChildren) | 0,
+        czxid: stat.czxid,
+        mzxid: stat.mzxid,
+        ctime: stat.ctime,
+        mtime: stat.mtime,
+        version: stat.version,
+        cversion: (stat.cversion * 2 - numChildren) | 0,
+        aversion: stat.aversion,
         ephemeralOwner: kind.kind === 'ephemeral' ? kind.session : 0n,
         dataLength: Math.max(0, table.dataLength[id] as number),
         numChildren,
+        pzxid: stat.pzxid,
       },
       acl: this.#tree.aclList(id),
       mode,

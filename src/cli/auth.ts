@@ -41,11 +41,17 @@ export async function readSecret(source: AuthSource, env: NodeJS.ProcessEnv): Pr
   if (file !== undefined)
     return { text: await read(file, flag), origin: `${flag}-file ${file}`, from: 'file' }
   if (command !== undefined) {
-    const origin = `${flag}-command "${command}"`
+    const origin = `${flag}-command${programOf(command)}`
     return { text: await run(command, origin), origin, from: 'command' }
   }
   const variable = source.variables.find((name) => env[name])
   return variable === undefined ? null : { text: env[variable] as string, origin: variable, from: 'variable' }
+}
+
+/** What the command runs, as far as that is no secret for sure: a password may stand anywhere else in it. */
+function programOf(command: string): string {
+  const [, program] = /^\s*([\w./-]+)(?:\s|$)/.exec(command) ?? []
+  return program === undefined ? '' : ` (${program} …)`
 }
 
 /** Blank lines and those that begin with `#` say nothing. */

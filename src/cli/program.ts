@@ -36,6 +36,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: "tell what lies in a server's data directory, and who changed what",
     load: () => import('./inspect.ts'),
   },
+  archive: {
+    summary: 'list, check or prune the generations in an archive file',
+    load: () => import('./archive.ts'),
+  },
   runs: { summary: 'list the runs in journals, or show one', load: () => import('./runs.ts') },
   zkcopy: {
     summary: "take ksprojects/zkcopy's options and mean what they mean there",
@@ -87,9 +91,9 @@ function end(args: string[], called: string | null, error: unknown, io: Io): voi
   const { status, exitCode } = outcomeOfError(error, { signal: null, singleLocation: false, begun: false })
   const { line, stack } =
     error instanceof UsageProblem
-      ? { line: error.message, stack: null }
+      ? { line: error.message, stack: [] }
       : bug(error, args.includes('--verbose'))
-  if (stack !== null && args.includes('--verbose')) io.stderr.line(escapeText(stack))
+  if (args.includes('--verbose')) for (const frame of stack) io.stderr.line(escapeText(frame))
   // Help that was printed instead of an answer says enough by itself.
   if (line !== '') io.stderr.line(`zkferry: ${escapeText(line)}`)
   if (args.includes('--json')) {

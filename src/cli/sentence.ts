@@ -15,20 +15,23 @@ export interface Ended {
 
 const EXPECTED = [UsageProblem, SafetyRefusal, LocationProblem, JournalProblem] as const
 
-export function sentenceFor(ended: Ended): { line: string; stack: string | null } {
+export function sentenceFor(ended: Ended): { line: string; stack: string[] } {
   const { error, result } = ended
   if (error instanceof Interrupted || result.status === 'interrupted')
-    return { line: interrupted(ended), stack: null }
-  if (error === null) return { line: result.message || byStatus(ended), stack: null }
-  if (EXPECTED.some((kind) => error instanceof kind)) return { line: (error as Error).message, stack: null }
+    return { line: interrupted(ended), stack: [] }
+  if (error === null) return { line: result.message || byStatus(ended), stack: [] }
+  if (EXPECTED.some((kind) => error instanceof kind)) return { line: (error as Error).message, stack: [] }
   return bug(error, ended.verbose)
 }
 
 /** What was thrown where nobody expected it. */
-export function bug(error: unknown, verbose: boolean): { line: string; stack: string | null } {
+export function bug(error: unknown, verbose: boolean): { line: string; stack: string[] } {
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   const advice = verbose ? '' : '; run it again with --verbose for the details'
-  const stack = error instanceof Error ? (error.stack ?? null) : null
+  const frames =
+    error instanceof Error ? (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)) : []
+  // Line by line, since each is escaped: a message may hold what a stranger wrote.
+  const stack = frames.length === 0 ? [] : [text, ...frames]
   return { line: `This is a bug in zkferry, please report it (${text})${advice}.`, stack }
 }
 

@@ -205,7 +205,7 @@ export async function runJob(
       undo: shell.undoFile,
     },
   )
-  if (message.stack) shell.trace(message.stack)
+  for (const frame of message.stack) shell.trace(frame)
   printer.finish(summary, exitCode === ExitCode.done ? null : message.line)
   io.done(exitCode)
 }

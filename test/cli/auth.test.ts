@@ -49,9 +49,9 @@ describe('where identities come from', () => {
     expect(shown(await readIdentities({ ...none, command }, {}))).toEqual(['digest cmd:secret'])
   })
 
-  test('a command that fails is named, with how it ended', async () => {
+  test('a command that fails is named by its program alone, with how it ended', async () => {
     await expect(readIdentities({ ...none, command: 'echo digest a:b; exit 3' }, {})).rejects.toThrow(
-      '--source-auth-command "echo digest a:b; exit 3" failed (exit code 3).',
+      '--source-auth-command (echo …) failed (exit code 3).',
     )
     await expect(readIdentities({ ...none, command: 'kill -9 $$' }, {})).rejects.toThrow('failed (SIGKILL)')
   })

@@ -103,7 +103,7 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', '--target-auth-file', malformed, A, B], 2, `${malformed}, line 1`],
   [['digest', '--auth-file', nameless, A], 2, `${nameless}, line 2`],
   [['digest', '--auth-file', empty, A], 2, 'holds no identity'],
-  [['digest', '--auth-command', 'exit 9', A], 2, '"exit 9" failed (exit code 9)'],
+  [['digest', '--auth-command', 'exit 9', A], 2, 'failed (exit code 9)'],
   [['digest', '--auth-file', empty, '--auth-command', 'true', A], 2, 'cannot be used together'],
   // Journals
   [['copy', '--journal', join(folder, 'no/such/run.journal'), A, B], 6, join(folder, 'no/such')],

@@ -3,7 +3,7 @@ import { closeSync, openSync, readSync, type Stats, statSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { type Generation, nextGeneration, readGenerations, readHeader, writeHeader } from './generation.ts'
 import { Keys, type MadeKeys, unwrapKeys } from './keys.ts'
-import { ArchiveProblem, asArchiveProblem } from './problems.ts'
+import { ArchiveProblem, asArchiveProblem, guarded } from './problems.ts'
 import { checkSchema, createSchema } from './schema.ts'
 
 /** Asked only when there is something to decrypt; `null` when the user gave none. */
@@ -24,7 +24,7 @@ export class ArchiveFile {
 
   /** Oldest first. */
   generations(): Generation[] {
-    return readGenerations(this.db, this.file, this.keys)
+    return guarded(this.file, () => readGenerations(this.db, this.file, this.keys))
   }
 
   nextGeneration(): number {

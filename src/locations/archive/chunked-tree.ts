@@ -1,4 +1,5 @@
 /** A generation of the form "chunks", as a tree. Everything that is read has been checked against its hash. */
+import Database from 'better-sqlite3'
 import { ZnodeError } from '../../tree/contracts.ts'
 import { absolutePath, parentPath } from '../../tree/path.ts'
 import type { Data } from '../../tree/znode.ts'
@@ -11,7 +12,7 @@ import type { Generation } from './generation.ts'
 import { Lru } from './lru.ts'
 import { belowRoot } from './paths.ts'
 import { type Group, Piece } from './piece.ts'
-import { damaged } from './problems.ts'
+import { ArchiveProblem, damaged } from './problems.ts'
 
 /** Of heads before they are decoded; what is made of them takes about three times as much. */
 const HEAD_BYTES = 8 * 1024 * 1024
@@ -28,6 +29,8 @@ export class ChunkedTree implements StoredTree {
   readonly #heads = new Lru<Piece>(HEAD_BYTES)
   readonly #bodies = new Lru<Buffer>(BODY_BYTES)
   readonly #acls = new AclCache()
+  /** What is said of znodes that cannot be read. */
+  #flaw = DAMAGED
   /** Where something was found last: siblings are asked for together, and lie together. */
   #near: Near | null = null
 
@@ -57,7 +60,7 @@ export class ChunkedTree implements StoredTree {
   znodes(paths: readonly string[]): (StoredZnode | null | ZnodeError)[] {
     return paths.map((path) => {
       const at = this.#find(path)
-      if (at === LOST) return DAMAGED
+      if (at === LOST) return this.#flaw
       return at < 0 ? null : (this.#near as Near).piece.znode(at)
     })
   }
@@ -65,11 +68,11 @@ export class ChunkedTree implements StoredTree {
   data(paths: readonly string[]): (Data | undefined | ZnodeError)[] {
     return paths.map((path) => {
       const at = this.#find(path)
-      if (at === LOST) return DAMAGED
+      if (at === LOST) return this.#flaw
       if (at < 0) return undefined
       const near = this.#near as Near
       near.body ??= this.#body(near.ref, near.piece)
-      return near.body === null ? DAMAGED : near.piece.data(at, near.body)
+      return near.body === null ? this.#flaw : near.piece.data(at, near.body)
     })
   }
 
@@ -83,14 +86,14 @@ export class ChunkedTree implements StoredTree {
       const ref = this.#pieces[at] as PieceRef
       if (ref.parent !== below && compareKeys(ref.parent, ref.name, below, '') > 0) break
       const piece = this.#piece(ref)
-      if (piece === null) return DAMAGED
+      if (piece === null) return this.#flaw
       for (const name of piece.namesIn(below)) names.push(name)
     }
     // The root is a child of nothing, and its name none.
     if (below === '') return names.filter((name) => name !== '')
     if (names.length > 0) return names
     const at = this.#find(absolutePath(this.#root, below))
-    return at === LOST ? DAMAGED : at < 0 ? null : names
+    return at === LOST ? this.#flaw : at < 0 ? null : names
   }
 
   /** Where in `#near` a znode is; NOWHERE when there is none, LOST when what would hold it is damaged. */
@@ -128,11 +131,21 @@ export class ChunkedTree implements StoredTree {
     return low - 1
   }
 
+  #read(ref: ChunkRef): Buffer | null {
+    try {
+      return this.#chunks.read(ref)
+    } catch (error) {
+      if (error instanceof ArchiveProblem) this.#flaw = new ZnodeError('UNSUPPORTED', error.message)
+      else if (!(error instanceof Database.SqliteError)) throw error
+      return null
+    }
+  }
+
   #piece(ref: PieceRef): Piece | null {
     const key = keyOf(ref.head)
     const known = this.#heads.get(key)
     if (known !== undefined) return known
-    const bytes = this.#chunks.read(ref.head)
+    const bytes = this.#read(ref.head)
     if (bytes === null) return null
     const piece = decoded(bytes, this.#acls)
     if (piece !== null) this.#heads.set(key, piece, bytes.length)
@@ -145,7 +158,7 @@ export class ChunkedTree implements StoredTree {
     const key = keyOf(body)
     const known = this.#bodies.get(key)
     if (known !== undefined) return known
-    const bytes = this.#chunks.read(body)
+    const bytes = this.#read(body)
     if (bytes !== null) this.#bodies.set(key, bytes, bytes.length)
     return bytes
   }

@@ -88,7 +88,7 @@ export function nextGeneration(db: Database): number {
 export function catalogOf(db: Database): Buffer {
   const hash = createHash('sha256')
   const rows = db.prepare<[], { id: number; sum: Buffer }>('SELECT id, sum FROM generation ORDER BY id')
-  for (const { id, sum } of rows.all()) hash.update(`${id} `).update(sum)
+  for (const { id, sum } of rows.all()) hash.update(`${id} `).update(Buffer.isBuffer(sum) ? sum : String(sum))
   return hash.digest()
 }
 

@@ -8,7 +8,7 @@ import { StoredSource } from '../stored/stored-source.ts'
 import { type ArchiveFile, openArchive, type Passphrase, statOf } from './archive-file.ts'
 import { ChunkedTree } from './chunked-tree.ts'
 import type { Generation } from './generation.ts'
-import { newKeys } from './keys.ts'
+import { type Keys, newKeys } from './keys.ts'
 import { type Compression, checkCompression } from './packing.ts'
 import { Partial, realFile } from './partial.ts'
 import { belowRoot } from './paths.ts'
@@ -25,7 +25,7 @@ export interface ArchiveSourceSetup {
   name: string
   /** `null` for the newest that holds the path. */
   generation: number | null
-  passphrase: Passphrase
+  passphrase: Passphrase | Keys
 }
 
 /** @throws LocationProblem, UsageProblem */
@@ -45,7 +45,7 @@ export async function openArchiveSource(setup: ArchiveSourceSetup): Promise<Tree
     return new StoredSource({ side, name, rootPath: path, tree, losses, holds: filteredBy(generation, path) })
   } catch (error) {
     archive?.close()
-    throw onSide(setup.side, error)
+    throw onSide(setup.side, setup.file, error)
   }
 }
 
@@ -81,7 +81,7 @@ export async function openArchiveTarget(setup: ArchiveTargetSetup): Promise<Tree
     return new StagedTarget({ side: 'target', name: setup.name, rootPath: setup.path, sealer })
   } catch (error) {
     partial?.release()
-    throw onSide('target', error)
+    throw onSide('target', setup.file, error)
   }
 }
 

@@ -14,7 +14,6 @@ import {
 } from 'node:fs'
 import { copyFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { SafetyRefusal } from '../../tree/errors.ts'
 import { type ArchiveFile, createArchive, openArchive, type Passphrase, statOf } from './archive-file.ts'
 import type { Keys, MadeKeys } from './keys.ts'
 import { ArchiveProblem } from './problems.ts'
@@ -96,7 +95,10 @@ export class Partial {
   /** It takes its name, synced; nobody must have it open for writing any more. @throws ArchiveProblem, SafetyRefusal */
   publish(): void {
     if (!isSame(presentAt(this.file), this.#before)) {
-      throw new SafetyRefusal(`${this.file} was changed by somebody else meanwhile; it is left as it is.`)
+      throw new ArchiveProblem(
+        'unreadable',
+        `${this.file} was changed by somebody else meanwhile; it is left as it is.`,
+      )
     }
     chmodSync(this.path, this.#before === null ? PRIVATE : this.#before.mode & 0o777)
     synced(this.path)

@@ -31,16 +31,18 @@ export function guarded<T>(file: string, work: () => T): T {
 
 export function asArchiveProblem(file: string, error: unknown): unknown {
   if (error instanceof Database.SqliteError) return fromSqlite(file, error)
-  // better-sqlite3's own, such as a text that is no UTF-8 any more.
-  return error instanceof RangeError || error instanceof TypeError
-    ? damaged(file, error.message, error)
-    : error
+  // Of what is decoded.
+  return error instanceof RangeError ? damaged(file, error.message, error) : error
 }
 
 function fromSqlite(file: string, error: InstanceType<typeof Database.SqliteError>): ArchiveProblem {
   const { code, message } = error
   if (/^SQLITE_(CANTOPEN|PERM|AUTH|IOERR)/.test(code))
     return new ArchiveProblem('unreadable', `The archive ${file} cannot be read (${code}).`, { cause: error })
+  if (/^SQLITE_FULL/.test(code))
+    return new ArchiveProblem('unreadable', `The disk that holds the archive ${file} is full.`, {
+      cause: error,
+    })
   if (/^SQLITE_(BUSY|LOCKED)/.test(code))
     return new ArchiveProblem('unreadable', `The archive ${file} is in use by another process.`, {
       cause: error,
@@ -49,9 +51,10 @@ function fromSqlite(file: string, error: InstanceType<typeof Database.SqliteErro
 }
 
 /** For the job: a file is a place that can, or cannot, be read. */
-export function onSide(side: Side, error: unknown): unknown {
-  if (!(error instanceof ArchiveProblem)) return error
-  return error.kind === 'usage'
-    ? new UsageProblem(error.message, { cause: error })
-    : new LocationProblem(side, error.message, { cause: error })
+export function onSide(side: Side, file: string, error: unknown): unknown {
+  const problem = asArchiveProblem(file, error)
+  if (!(problem instanceof ArchiveProblem)) return problem
+  return problem.kind === 'usage'
+    ? new UsageProblem(problem.message, { cause: problem })
+    : new LocationProblem(side, problem.message, { cause: problem })
 }

@@ -17,6 +17,7 @@ import type { Compression } from './packing.ts'
 import type { Partial } from './partial.ts'
 import { belowRoot } from './paths.ts'
 import { encodePiece, type PlacedZnode } from './piece.ts'
+import { onSide } from './problems.ts'
 import { dropUnused } from './unused.ts'
 
 export interface SealerSetup {
@@ -48,7 +49,15 @@ export class ArchiveSealer implements Sealer {
     this.folder = dirname(setup.partial.file)
   }
 
-  async seal(staging: Staging): Promise<StoredTree> {
+  seal(staging: Staging): Promise<StoredTree> {
+    return this.#told(() => this.#seal(staging))
+  }
+
+  publish(provenance: Provenance): Promise<void> {
+    return this.#told(() => this.#publish(provenance))
+  }
+
+  async #seal(staging: Staging): Promise<StoredTree> {
     const archive = await this.#begun()
     archive.db.exec('BEGIN')
     const id = this.#generation?.id ?? archive.nextGeneration()
@@ -60,7 +69,7 @@ export class ArchiveSealer implements Sealer {
     return new ChunkedTree(written, this.#generation)
   }
 
-  async publish({ since, ...provenance }: Provenance): Promise<void> {
+  async #publish({ since, ...provenance }: Provenance): Promise<void> {
     const archive = await this.#begun()
     if (this.#generation === null) throw new Error('nothing was sealed')
     this.#generation.made = Date.now()
@@ -85,6 +94,14 @@ export class ArchiveSealer implements Sealer {
 
   supports(): KindSupport {
     return 'yes'
+  }
+
+  async #told<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw onSide('target', this.#setup.partial.file, error)
+    }
   }
 
   async #begun(): Promise<ArchiveFile> {

@@ -4,6 +4,7 @@ import { type BenchOptions, parseOptions, USAGE } from './options.ts'
 import type { Line, Row } from './row.ts'
 import { archive } from './rows/archive.ts'
 import { copy, copyOld } from './rows/copy.ts'
+import { datadir } from './rows/datadir.ts'
 import { gentle } from './rows/gentle.ts'
 import { kafka } from './rows/kafka.ts'
 import { large } from './rows/large.ts'
@@ -30,6 +31,7 @@ const ROWS: readonly Row[] = [
   million,
   wide,
   large,
+  datadir,
 ]
 
 try {

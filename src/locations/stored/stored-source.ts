@@ -11,6 +11,7 @@ import {
 } from '../../tree/contracts.ts'
 import type { Verdict } from '../../tree/filter.ts'
 import { absolutePath } from '../../tree/path.ts'
+import { breathe } from './breathe.ts'
 import type { StoredTree, StoredZnode } from './stored-tree.ts'
 
 export interface StoredSetup {
@@ -69,6 +70,7 @@ export class StoredSource implements TreeSource, TreeReader {
   }
 
   async list(paths: readonly string[]): Promise<(ListReply | ZnodeError)[]> {
+    await breathe()
     const { zxid } = this.#tree
     const found = await this.#tree.names(this.#absolute(paths))
     return found.map((names, at) => {
@@ -80,12 +82,14 @@ export class StoredSource implements TreeSource, TreeReader {
   }
 
   async stat(paths: readonly string[]): Promise<(StatReply | ZnodeError)[]> {
+    await breathe()
     const { zxid } = this.#tree
     const found = await this.#tree.znodes(this.#absolute(paths))
     return found.map((znode) => (isMissing(znode) ? (znode ?? gone) : { ...znode, zxid }))
   }
 
   async data(paths: readonly string[]): Promise<(DataReply | ZnodeError)[]> {
+    await breathe()
     const { zxid } = this.#tree
     const absolute = this.#absolute(paths)
     const [znodes, found] = await Promise.all([this.#tree.znodes(absolute), this.#tree.data(absolute)])

@@ -91,6 +91,11 @@ describe('a copy from one secure ensemble to another, each with an authority of 
     expect(verified, verified.stderr).toMatchObject({ code: 0, summary: { status: 'identical' } })
 
     // The journal has the places and none of the keys: they are named again.
+    const fromJournal = await zkferry(
+      ['verify', '--from-journal', journal, ...targetFlags, '--target-tls-key', locked, target],
+      { env: { ZKFERRY_TLS_PASSWORD: PASSWORD } },
+    )
+    expect(fromJournal.code, fromJournal.stderr).toBe(0)
     const removed = await zkferry([
       ...['rmr', '--yes', '--if-verified', journal, '--tls-ca', oldCa],
       ...[...targetFlags, '--target-tls-key', own.key, source],

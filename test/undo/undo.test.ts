@@ -207,8 +207,8 @@ describe('copy', () => {
 
   test('a resumed run goes on with its file, and the oldest state is the one that counts', async () => {
     const { from, to } = await pair('undo')
-    await plantMany(from, 20, 100)
-    await plantMany(to, 20, 100, 50)
+    await plantMany(from, 12, 100)
+    await plantMany(to, 12, 100, 50)
     const before = contents(await readTree(to))
     const journal = freshJournal()
     const args = ['copy', '--merge', '--journal', journal, from.location, to.location]
@@ -228,14 +228,14 @@ describe('copy', () => {
     expect(outcome.summary.undo).toBe(join(dirname(journal), files[0] as string))
     expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
     const back = await broughtBack(outcome, to)
-    expect(back.summary.znodes.updated).toBe(2000)
+    expect(back.summary.znodes.updated).toBe(1200)
     expect(contents(await readTree(to))).toEqual(before)
   })
 
   test('killed in the middle: what it had overwritten by then comes back from the file as it lies there', async () => {
     const { from, to } = await pair('undo')
-    await plantMany(from, 20, 100)
-    await plantMany(to, 20, 100, 50)
+    await plantMany(from, 12, 100)
+    await plantMany(to, 12, 100, 50)
     const before = contents(await readTree(to))
     const journal = freshJournal()
     const args = ['copy', '--merge', '--journal', journal, '--rate', '500', '--concurrency', '1']

@@ -3,8 +3,9 @@
  * them. What was committed is synced, and stays readable whatever happens to the job.
  */
 import { createHash, hash } from 'node:crypto'
-import { closeSync, constants, fsyncSync, openSync, rmSync } from 'node:fs'
+import { closeSync, constants, fsync, fsyncSync, openSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { promisify } from 'node:util'
 import type { Statement } from 'better-sqlite3'
 import { type AclList, aclList, Perms } from '../../tree/acl.ts'
 import type { Former } from '../../tree/contracts.ts'
@@ -34,6 +35,8 @@ export interface Row {
 
 /** Directories that are known to have their rows: asking SQLite again would only cost. */
 const MOST_WAYS = 50_000
+/** A checkpoint makes the job wait for the disk: one for so many pages of the WAL, of 4 KiB each. */
+const CHECKPOINT_PAGES = 16_384
 const EMPTY = Buffer.alloc(0)
 const NO_STAT = Buffer.alloc(STAT_BYTES)
 /** In the place of an ACL that is not known whole. */
@@ -49,17 +52,20 @@ export class RowsWriter {
   /** Paths whose rows, and those of everything above, are there. */
   readonly #ways = new Set<string>()
   #zxid: bigint
-  #committed: number
+  #synced: number
+  #wal: number | null = null
 
   private constructor(archive: ArchiveFile, generation: Generation) {
     this.#archive = archive
     this.#generation = generation
     this.#sum = DigestSum.from(Buffer.from(generation.rows ?? '', 'hex'))
     this.#zxid = BigInt(generation.zxid)
-    this.#committed = generation.znodes
+    this.#synced = generation.znodes
     const { db } = archive
     db.pragma('journal_mode = WAL')
-    db.pragma('synchronous = FULL')
+    // The WAL is synced by ourselves, without stopping everything else for so long; see `sync`.
+    db.pragma('synchronous = NORMAL')
+    db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
     this.#insert = db.prepare('INSERT INTO row VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING')
     this.#find = db.prepare(
       'SELECT held, acl, data, sum FROM row WHERE generation = ? AND parent = ? AND name = ?',
@@ -115,10 +121,10 @@ export class RowsWriter {
 
   /** Znodes that are held, synced. */
   get held(): number {
-    return this.#committed
+    return this.#synced
   }
 
-  /** False when the path is held already, and stays as it is. On disk only once it is committed. */
+  /** False when the path is held already, and stays as it is. On disk only once it is synced. */
   put(path: string, { stat, acl, data, mode = 'persistent' }: Former): boolean {
     this.#begin()
     const [bytes, access, ttl, sequence] = [packStat(stat), rawAcl(acl), modeToTtl(mode), nextSequence(stat)]
@@ -147,16 +153,13 @@ export class RowsWriter {
     this.#generation.bytes -= there.data?.length ?? 0
   }
 
-  /** Everything so far is on disk, synced, when it returns. */
-  commit(): void {
-    const { db } = this.#archive
-    if (!db.inTransaction) return
-    const generation = this.#generation
-    generation.rows = this.#sum.hex()
-    generation.zxid = this.#zxid.toString()
-    writeGeneration(db, generation, null)
-    db.exec('COMMIT')
-    this.#committed = generation.znodes
+  /** Everything so far is on disk, synced, when it resolves. One at a time. */
+  async sync(): Promise<void> {
+    if (!this.#archive.db.inTransaction) return
+    const held = this.#commit()
+    this.#wal ??= openSync(`${this.#archive.file}-wal`, 'r')
+    await promisify(fsync)(this.#wal)
+    this.#synced = held
   }
 
   /** The archive becomes a single file. */
@@ -164,7 +167,7 @@ export class RowsWriter {
     const { db } = this.#archive
     this.#generation.origin = { ...this.#generation.origin, status, message }
     this.#begin()
-    this.commit()
+    this.#synced = this.#commit()
     db.pragma('journal_mode = DELETE')
     this.close()
   }
@@ -181,6 +184,17 @@ export class RowsWriter {
     if (!db.open) return
     if (db.inTransaction) db.exec('ROLLBACK')
     this.#archive.close()
+    if (this.#wal !== null) closeSync(this.#wal)
+  }
+
+  #commit(): number {
+    const { db } = this.#archive
+    const generation = this.#generation
+    generation.rows = this.#sum.hex()
+    generation.zxid = this.#zxid.toString()
+    writeGeneration(db, generation, null)
+    db.exec('COMMIT')
+    return generation.znodes
   }
 
   #begin(): void {

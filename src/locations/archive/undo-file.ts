@@ -2,6 +2,7 @@
  * What a job overwrites or deletes, kept in an archive of its own while it runs: made with the first znode, in its
  * final place from the start. Those who wait for it at the same time share one sync.
  */
+import { setImmediate } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import type { Former, UndoRecord } from '../../tree/contracts.ts'
 import { JournalProblem } from '../../tree/errors.ts'
@@ -21,7 +22,8 @@ export interface UndoSetup {
 export class UndoFile implements UndoRecord {
   readonly #setup: UndoSetup
   #rows: RowsWriter | null
-  #syncing: Promise<void> | null = null
+  #syncing: Promise<void> = Promise.resolve()
+  #waiting: Promise<void> | null = null
   #failure: unknown = null
 
   /** `rows`: of the part that was broken off. */
@@ -77,19 +79,17 @@ export class UndoFile implements UndoRecord {
   }
 
   synced(): Promise<void> {
-    if (this.#failure === null && this.#rows === null) return Promise.resolve()
-    this.#syncing ??= new Promise<void>((resolve, reject) => {
-      setImmediate(() => {
-        this.#syncing = null
-        try {
-          this.#trying((rows) => rows.commit())
-          resolve()
-        } catch (error) {
-          reject(error)
-        }
+    if (this.#failure !== null) return Promise.reject(this.#failure)
+    // One sync is for all who have come by the time it begins.
+    this.#waiting ??= this.#syncing
+      .catch(() => {})
+      .then(() => setImmediate())
+      .then(() => {
+        this.#waiting = null
+        this.#syncing = this.#sync()
+        return this.#syncing
       })
-    })
-    return this.#syncing
+    return this.#waiting
   }
 
   forget(): void {
@@ -103,9 +103,17 @@ export class UndoFile implements UndoRecord {
     if (rows === null) return
     // On a full disk it stays as it is, with SQLite's files beside it.
     if (this.#failure !== null) return rows.close()
-    rows.commit()
+    rows.finish(status, message)
     if (rows.held === 0) this.forget()
-    else rows.finish(status, message)
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      await this.#rows?.sync()
+    } catch (error) {
+      this.#failure ??= asProblem(this.#setup.file, error)
+      throw this.#failure
+    }
   }
 
   #trying<T>(work: (rows: RowsWriter) => T): T {

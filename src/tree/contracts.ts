@@ -8,6 +8,7 @@ import type { AclEntry, AclList } from './acl.ts'
 import type { CreateMode } from './create-mode.ts'
 import type { Verdict } from './filter.ts'
 import type { QuotaReader, QuotaWriter } from './quota.ts'
+import type { ZnodeStream } from './stream.ts'
 import type { Data, Stat } from './znode.ts'
 
 export type Side = 'source' | 'target'
@@ -100,6 +101,11 @@ export interface TreeSource {
    * holds, and is neither compared nor counted. @default everything is `in`
    */
   readonly holds?: (path: string) => Verdict
+  /**
+   * The whole of it in one pass, where that can be had for less than by asking. Null: not now, ask. To be called
+   * before anything is read. Gives nothing when the root does not exist.
+   */
+  stream?(): Promise<ZnodeStream | null>
   close(): Promise<void>
 }
 

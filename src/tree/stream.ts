@@ -10,6 +10,8 @@ import type { Data } from './znode.ts'
 export interface StreamedZnode {
   /** Below the location's root, which is "" itself. */
   readonly path: string
+  /** Levels below the root. */
+  readonly depth: number
   readonly data: Data
   readonly acl: AclList
   /** Belongs to a session. */
@@ -18,7 +20,7 @@ export interface StreamedZnode {
   addTo(sum: DigestSum, acl: boolean): void
 }
 
-/** Batches of any size; waiting happens between them. Rejects with `StreamBroken`. */
+/** Depth first, a parent right before its children. Batches of any size; waiting happens between them. Rejects with `StreamBroken`. */
 export type ZnodeStream = AsyncIterable<Iterable<StreamedZnode>>
 
 /** What was streamed counts for nothing. The place can still be read in the usual way, and says there what is wrong. */

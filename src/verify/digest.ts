@@ -13,6 +13,7 @@ import { byPath } from '../tree/path.ts'
 import { plural } from '../tree/plural.ts'
 import { newestZxid } from '../tree/znode.ts'
 import { standing, stoodStill } from './stillness.ts'
+import { streamDigest } from './stream-digest.ts'
 import { verifyMarch } from './verify.ts'
 
 export interface DigestOptions {
@@ -31,6 +32,8 @@ export async function digest(
   context: JobContext,
 ): Promise<JobResult> {
   const { counts, emit, signal } = context
+  const streamed = await streamDigest(location, options, context)
+  if (streamed !== null) return streamed
   if ((await location.identity()) === null)
     throw new UsageProblem(`The root ${location.name} does not exist.`)
   emit({ type: 'phase', phase: 'digest' })

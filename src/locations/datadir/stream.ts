@@ -137,6 +137,14 @@ class View implements StreamedZnode {
     return bytes.toString('utf8', this.#pathFrom, pathTo)
   }
 
+  get depth(): number {
+    const { bytes, pathTo } = this.#now
+    if (this.#pathFrom === pathTo) return 0
+    let depth = 1
+    for (let at = this.#pathFrom; at < pathTo; at++) if (bytes[at] === SLASH) depth++
+    return depth
+  }
+
   get data(): Data {
     return this.#now.data
   }

@@ -116,17 +116,17 @@ describe('a folder without data', () => {
     const folder = freshFolder()
     const { code, stderr, of } = await copy(folder, '--members', '2')
     expect(code, stderr).toBe(0)
-    const [boot] = of('boot')
+    const [boot = {}] = of('boot')
     const members = [1, 2].map((id) => ({ id, directory: join(folder, `${id}`) }))
     expect(boot).toEqual({ zxid: expect.stringMatching(/^\d+$/), members, zooCfg: expect.any(Array) })
-    expect((boot?.zooCfg as string[]).filter((line) => line.startsWith('server.'))).toEqual([
+    expect((boot.zooCfg as string[]).filter((line) => line.startsWith('server.'))).toEqual([
       'server.1=HOST1:2888:3888',
       'server.2=HOST2:2888:3888',
     ])
-    const hex = BigInt(boot?.zxid as string).toString(16)
+    const hex = BigInt(boot.zxid as string).toString(16)
     expect(readdirSync(join(folder, '2/version-2'))).toEqual([`snapshot.${hex}`])
     const record = JSON.parse(readFileSync(join(folder, '2/zkferry.json'), 'utf8'))
-    expect(record).toMatchObject({ source: from.location, status: 'done', zxid: boot?.zxid })
+    expect(record).toMatchObject({ source: from.location, status: 'done', zxid: boot.zxid })
   })
 })
 

@@ -1,6 +1,6 @@
 /** The program: which commands there are, and what is said when the command line makes no sense. */
 import { Command, CommanderError } from 'commander'
-import { escapeText } from '../report/escape.ts'
+import { escapeJson, escapeText } from '../report/escape.ts'
 import { summarise } from '../report/summary.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { newCounts } from '../tree/events.ts'
@@ -116,7 +116,7 @@ function end(args: string[], called: string | null, error: unknown, io: Io): voi
       journal: null,
       undo: null,
     }
-    io.stdout.line(JSON.stringify(summarise(result, ending)))
+    io.stdout.line(escapeJson(JSON.stringify(summarise(result, ending))))
   }
   io.done(exitCode)
 }

@@ -11,9 +11,9 @@ export function runsTable(runs: readonly ListedRun[]): string[] {
   const rows = [
     ['ID', 'COMMAND', 'STATE', 'STARTED', 'ZNODES', 'SOURCE', 'TARGET', 'JOURNAL'],
     ...runs.map(({ journal, run }) => [
-      run.id,
-      run.command,
-      stateOf(run),
+      escapeText(run.id),
+      escapeText(run.command),
+      escapeText(stateOf(run)),
       run.started.toISOString().slice(0, 19).replace('T', ' '),
       formatCount(number(run, 'read')),
       escapeText(run.source),
@@ -36,10 +36,10 @@ export function runDetails({ journal, run }: ListedRun): string[] {
   const { counts } = run
   const done = ['read', 'created', 'updated', 'unchanged', 'deleted', 'skipped', 'failed']
   const rows: [string, string][] = [
-    ['run', run.id],
+    ['run', escapeText(run.id)],
     ['journal', escapeText(journal)],
-    ['command', `${run.command} (zkferry ${escapeText(run.version)})`],
-    ['state', stateOf(run)],
+    ['command', escapeText(`${run.command} (zkferry ${run.version})`)],
+    ['state', escapeText(stateOf(run))],
     ['from', escapeText(run.source)],
     ['to', escapeText(run.target)],
     ['started', run.started.toISOString()],

@@ -3,6 +3,7 @@
  * interrupted ends with the same summary as one that is done.
  */
 
+import { escapeText } from '../report/escape.ts'
 import { unwritten } from '../report/output.ts'
 import type { Printer } from '../report/printer.ts'
 import { summarise } from '../report/summary.ts'
@@ -117,7 +118,11 @@ export class Shell {
   async ask(question: string): Promise<boolean> {
     this.#printer.pause()
     try {
-      return await ask(question, { input: this.io.stdin, output: process.stderr }, this.context.signal)
+      return await ask(
+        escapeText(question),
+        { input: this.io.stdin, output: process.stderr },
+        this.context.signal,
+      )
     } finally {
       this.#printer.resume()
     }

@@ -20,3 +20,12 @@ export function escapeText(text: string): string {
 export function escapePath(path: string): string {
   return path === '' ? '.' : escapeText(path)
 }
+
+/** The same for a line of JSON: programs read the same value from it, and a terminal sees nothing but plain text. */
+export function escapeJson(json: string): string {
+  return json.replace(UNSAFE, (character) =>
+    Array.from({ length: character.length }, (_, at) => {
+      return `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`
+    }).join(''),
+  )
+}

@@ -1,6 +1,6 @@
 /** `--json`: one object a line on stdout and nothing else there; the sentence of a failure goes to stderr as well. */
 import type { JobEvent } from '../tree/events.ts'
-import { escapeText } from './escape.ts'
+import { escapeJson, escapeText } from './escape.ts'
 import type { Output } from './output.ts'
 import type { Printer } from './printer.ts'
 import type { ProgressModel } from './progress.ts'
@@ -71,7 +71,7 @@ export class JsonPrinter implements Printer {
   }
 
   #write(value: object): void {
-    this.#options.stdout.line(JSON.stringify(value, exact))
+    this.#options.stdout.line(escapeJson(JSON.stringify(value, exact)))
   }
 }
 

@@ -49,7 +49,7 @@ async function meet(peer: number, options: SiegeOptions): Promise<string> {
   const attacker = await Attacker.listen(exchangesOf(conversation), manner, `${seed} ${peer}`)
   try {
     const job = jobFor(conversation, attacker.address, server, random)
-    const { code, signal, stderr, kilobytes } = await run(job)
+    const { code, signal, stdout, stderr, kilobytes } = await run(job)
     const told = stderr.trimEnd().split('\n').at(-1) ?? ''
     const what = `${job.join(' ')}: peer ${peer} of seed ${seed} (${version}, ${manner})`
     if (signal !== null || code === null || !HONEST.has(code))
@@ -62,6 +62,8 @@ async function meet(peer: number, options: SiegeOptions): Promise<string> {
     )
     if ((code === 4 || code === 5) && !named)
       throw new Error(`${what}: the sentence does not name the server: ${told}`)
+    const raw = UNSAFE.exec(stdout + stderr)
+    if (raw !== null) throw new Error(`${what} printed ${JSON.stringify(raw[0])} as it is`)
     if (kilobytes > LIMIT_KB) throw new Error(`${what} took ${kilobytes} kB`)
     return `${job[0]}, a peer that ${manner}: exit ${code}`
   } finally {
@@ -76,7 +78,10 @@ function jobFor(
   random: RandomStream,
 ): string[] {
   const hostile = `${address}${root}`
-  const jobs = [['digest', hostile]]
+  const jobs = [
+    ['digest', hostile, '--depth', '9'],
+    ['digest', hostile, '--json', '--verbose'],
+  ]
   if (server !== undefined) {
     const own = `${server}/siege-${random.letters(10)}`
     jobs.push(['copy', hostile, own], ['copy', `${server}/zookeeper`, hostile, '--merge'])
@@ -84,9 +89,13 @@ function jobFor(
   return [...(jobs[random.below(jobs.length)] as string[]), '--retry-for', '2s', '--timeout', '2s']
 }
 
+/** Whatever a name may hold, no terminal is to see it. */
+const UNSAFE = /(?!\n)[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
+
 interface Ended {
   code: number | null
   signal: NodeJS.Signals | null
+  stdout: string
   stderr: string
   /** The most memory that it had in use. */
   kilobytes: number
@@ -99,9 +108,12 @@ async function run(args: string[]): Promise<Ended> {
   const hook = `data:text/javascript,import { createRequire } from 'node:module'; const require = createRequire(process.cwd() + '/'); ${peak}`
   const child = spawn(process.execPath, ['--import', hook, 'bin/zkferry.js', ...args], {
     env,
-    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
-  let [stderr, memory] = ['', '']
+  let [stdout, stderr, memory] = ['', '', '']
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    if (stdout.length < 1_000_000) stdout += text
+  })
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     if (stderr.length < 1_000_000) stderr += text
   })
@@ -114,5 +126,5 @@ async function run(args: string[]): Promise<Ended> {
   )
   clearTimeout(timer)
   rmSync(state, { recursive: true, force: true })
-  return { code, signal, stderr, kilobytes: Number(memory) || 0 }
+  return { code, signal, stdout, stderr, kilobytes: Number(memory) || 0 }
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { escapePath, escapeText } from '../../src/report/escape.ts'
+import { escapeJson, escapePath, escapeText } from '../../src/report/escape.ts'
 
 test.each([
   ['plain/path-1_2.3', 'plain/path-1_2.3'],
@@ -28,4 +28,15 @@ test('whatever the text, nothing is left that moves a cursor or ends a line', ()
       expect(escapeText(text)).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u)
     }),
   )
+})
+
+test('a line of JSON says the same to a program, and nothing to a terminal', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      const line = escapeJson(JSON.stringify({ text }))
+      expect(JSON.parse(line)).toEqual({ text })
+      expect(line).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]/u)
+    }),
+  )
+  expect(escapeJson('"\u009b2J\u{e0041}"')).toBe('"\\u009b2J\\udb40\\udc41"')
 })

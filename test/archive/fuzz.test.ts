@@ -16,7 +16,7 @@ test('what is damaged is found to be, or reads as it should', async () => {
   await addGeneration({ file, path: '/other' }, sampleTree(5))
   const digest = await addGeneration({ file, path: '/app' }, sampleTree(600, 1))
   const outcomes = await fuzz({ file, path: '/app', digest, folder, keys: null, seed: SEED, cases: CASES })
-  expect(outcomes.refused).toBeGreaterThan(CASES / 3)
+  expect(outcomes.refused).toBeGreaterThan(CASES / 6)
   expect(outcomes.harmless).toBeGreaterThan(0)
 }, 3_600_000)
 

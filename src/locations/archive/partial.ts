@@ -127,7 +127,7 @@ function isSame(a: Stats | null, b: Stats | null): boolean {
 
 /** A process that is killed leaves a partial file that nobody reads, so nothing has to be safe before it is whole. */
 function unsynced(archive: ArchiveFile): ArchiveFile {
-  archive.db.pragma('journal_mode = OFF')
+  archive.db.pragma('journal_mode = MEMORY')
   archive.db.pragma('synchronous = OFF')
   return archive
 }

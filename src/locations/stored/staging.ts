@@ -60,8 +60,8 @@ export class Staging {
   /** `file` must not be there, and is not for long. */
   constructor(file: string) {
     this.#db = new Database(file)
-    // Whoever breaks off begins anew, so nothing has to survive.
-    this.#db.pragma('journal_mode = OFF')
+    // Whoever breaks off begins anew, so nothing has to survive. (Without any journal SQLite does not let us, here.)
+    this.#db.pragma('journal_mode = MEMORY')
     this.#db.pragma('synchronous = OFF')
     this.#db.pragma('locking_mode = EXCLUSIVE')
     this.#db.exec(`

@@ -32,7 +32,7 @@ async function main() {
     throw new Error(`ZooKeeper ${version} is not among the tested versions: ${jars.VERSIONS.join(', ')}`)
   }
   checkNode()
-  if (purpose !== 'build' || values.versions) checkServers()
+  const servers = (purpose !== 'build' || values.versions) && serversFor(purpose)
   installPackages()
   build('tsconfig.build.json', 'dist', ['src'])
   if (purpose !== 'build')
@@ -43,9 +43,10 @@ async function main() {
       'scripts/demo',
       'test/servers',
       'test/hostile',
+      'test/datadir/fuzz',
       'test/faults',
     ])
-  if (purpose !== 'build' || values.versions) await bringServers(versions)
+  if (servers) await bringServers(versions)
 }
 
 function checkNode() {
@@ -89,8 +90,21 @@ function build(project, output, sources) {
   }
 }
 
+/** @param {string} purpose @returns {boolean} whether there will be servers: the demo has another part without them */
+function serversFor(purpose) {
+  try {
+    checkServers()
+    return true
+  } catch (error) {
+    if (purpose !== 'demo') throw error
+    say(`${/** @type {Error} */ (error).message}. The demo does without, on files`)
+    return false
+  }
+}
+
 function checkServers() {
   const forced = process.env.ZKFERRY_SERVERS
+  if (forced === 'none') throw new Error('no ZooKeeper server shall be started (ZKFERRY_SERVERS=none)')
   if ((!forced || forced === 'docker') && jars.hasDocker()) return
   if (
     jars.hasJava() &&

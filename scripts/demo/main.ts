@@ -1,7 +1,14 @@
-/** `npm run demo`: moves real trees between two real ensembles, and cleans up after itself however it ends. */
+/**
+ * `npm run demo`: moves real trees between two real ensembles, and cleans up after itself however it ends. Where no
+ * server can be started it does the same with files.
+ */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from '../../test/servers/jars.mjs'
+import { providerFor } from '../../test/servers/provider.ts'
 import { play } from './play.ts'
+import { playFiles } from './play-files.ts'
 import { setStage } from './stage.ts'
 import { Terminal } from './terminal.ts'
 
@@ -34,6 +41,8 @@ process.exit()
 
 async function demo(): Promise<void> {
   const started = performance.now()
+  const without = await whyNoServers()
+  if (without !== null) return demoOnFiles(without)
   console.log('Starting two ensembles of three: ZooKeeper 3.4.14, the old one, and 3.9.5, the new one …')
   const stage = await setStage((closing) => (ending === null ? closings.push(closing) : void closing()))
   const variables = { OLD: stage.old.connectString, NEW: stage.new.connectString, STATE: stage.stateFolder }
@@ -44,6 +53,26 @@ async function demo(): Promise<void> {
   await play(stage, terminal)
   const seconds = Math.round((performance.now() - started) / 1000)
   console.log(`\nDone in ${seconds} s. The servers are stopped now, and everything that was made is removed.`)
+}
+
+async function whyNoServers(): Promise<string | null> {
+  try {
+    await Promise.all(['3.4.14', '3.9.5'].map(providerFor))
+    return null
+  } catch (error) {
+    return (error as Error).message
+  }
+}
+
+async function demoOnFiles(why: string): Promise<void> {
+  console.log(`There are no servers to show it on: ${why}.\nSo this is what can be done with files alone.`)
+  const state = await mkdtemp(join(tmpdir(), 'zkferry-demo-'))
+  closings.push(() => rm(state, { recursive: true, force: true }))
+  const variables = { DATA: join(projectRoot(), 'fixtures', 'datadir', 'zookeeper-3.9.5'), STATE: state }
+  terminal = new Terminal(projectRoot(), { ZKFERRY_STATE: join(state, 'state') }, variables)
+  for (const [name, value] of Object.entries(variables)) console.log(`${name}=${value}`)
+  await playFiles(state, terminal)
+  console.log('\nDone. Everything that was made is removed.')
 }
 
 /** Undoes everything, the last made first; once, whoever asks. */

@@ -28,6 +28,7 @@ export function providerFor(version: string): Promise<Ready> {
 
 async function findProvider(version: string): Promise<Ready> {
   const forced = process.env.ZKFERRY_SERVERS
+  if (forced === 'none') throw new Error('no ZooKeeper server shall be started (ZKFERRY_SERVERS=none)')
   const candidates = forced ? PROVIDERS.filter((provider) => provider.name === forced) : PROVIDERS
   if (candidates.length === 0) {
     throw new Error(`ZKFERRY_SERVERS=${forced} names no provider: use docker, maven or installed`)

@@ -225,8 +225,11 @@ function tell(reply: NativeReply): void {
   if (process.connected) process.send?.(reply)
 }
 
+/** It is optional: where it is missing, everything else must still compile. */
+const PACKAGE: string = 'zookeeper'
+
 async function load(): Promise<new (options: object) => NativeClient> {
-  const loaded = (await import('zookeeper')) as unknown as { default: new (options: object) => NativeClient }
+  const loaded = (await import(PACKAGE)) as { default: new (options: object) => NativeClient }
   return loaded.default
 }
 

@@ -72,7 +72,9 @@ export class SnapshotSealer implements Sealer {
     const first = landing.prepared
     const folder = join(first, VERSION_FOLDER)
     // Clients that come over from the source's servers must not have seen anything newer.
-    const zxid = [this.#zxid, beyond(provenance.since)].reduce((a, b) => (a > b ? a : b))
+    const since = beyond(provenance.since)
+    if (since > this.#zxid) this.#zxid = since
+    const zxid = this.#zxid
     for (const name of await readdir(folder))
       await rename(join(folder, name), join(folder, snapshotName(zxid)))
     await writeSynced(join(first, RECORD), record(provenance, written, zxid))

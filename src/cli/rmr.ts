@@ -6,6 +6,7 @@ import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobResult } from '../tree/events.ts'
 import { isWithin } from '../tree/path.ts'
 import { formatCount, plural } from '../tree/plural.ts'
+import { addPassphraseOptions, type PassphraseFlags } from './archive-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { proveCopied } from './if-verified.ts'
@@ -28,7 +29,7 @@ import { addUndoOptions, type UndoFlags, undoOfRmr } from './undo.ts'
 import { count } from './values.ts'
 import { version } from './version.ts'
 
-interface RmrFlags extends OutputFlags, UndoFlags, ConnectFlags, PaceFlags {
+interface RmrFlags extends OutputFlags, UndoFlags, ConnectFlags, PaceFlags, PassphraseFlags {
   dryRun?: boolean
   yes?: boolean
   maxDelete?: number
@@ -58,6 +59,7 @@ export function register(command: Command, io: Io): void {
       '--if-verified <journal>',
       'only if that journal has a verified copy of this very subtree, whole, and both sides are identical now',
     )
+  addPassphraseOptions(command)
   addUndoOptions(command, 'a file in the state folder')
   addPaceOptions(command)
   addConnectOptions(command)

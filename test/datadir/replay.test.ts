@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
-import { open, readAll } from './fuzz/open.ts'
-import { type LivedOptions, liveAndDie } from './lived.ts'
+import { test } from 'vitest'
+import type { LivedOptions } from './lived.ts'
+import { showsTheSame } from './shows-the-same.ts'
 
 const servers: LivedOptions[] = [
   { version: '3.4.14' },
@@ -11,22 +11,4 @@ const servers: LivedOptions[] = [
   { version: '3.9.5', compression: 'snappy', restart: true },
 ]
 
-test.each(servers)('what a server showed is what its files tell: %j', async (options) => {
-  const lived = await liveAndDie(options)
-  try {
-    const { source, notes } = await open(lived.directory)
-    const tree = await readAll(source)
-    expect([...tree.keys()].sort()).toEqual([...lived.tree.keys()].sort())
-    for (const [path, { mode, ...znode }] of tree) {
-      expect({ path, ...znode }).toEqual({ path, ...lived.tree.get(path) })
-      const kind = lived.kinds.get(path)
-      expect(mode).toEqual(kind === undefined ? 'persistent' : kind === 'container' ? kind : { ttlMs: kind })
-    }
-    // A 3.4 server writes no snapshot before it is started a second time.
-    expect(notes.filter((note) => !note.startsWith('There is no snapshot to begin with'))).toEqual([])
-    expect(source.losses).toEqual([])
-    await source.close()
-  } finally {
-    await lived.remove()
-  }
-})
+test.each(servers)('what a server showed is what its files tell: %j', showsTheSame)

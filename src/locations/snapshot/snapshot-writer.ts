@@ -3,11 +3,14 @@
  * grammar is in `../datadir/snapshot-reader.ts`; what 3.6 and 3.9 add behind the seal is left out, and every version
  * boots without it.
  */
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs'
+import { closeSync, fsync, openSync, writeSync } from 'node:fs'
+import { promisify } from 'node:util'
 import type { AclList } from '../../tree/acl.ts'
 import type { Data } from '../../tree/znode.ts'
 import { ADLER_START, adler32 } from '../datadir/adler32.ts'
 import { PERSISTED_STAT_BYTES, type PersistedStat, StatAt } from '../datadir/persisted-stat.ts'
+
+const synced = promisify(fsync)
 
 const MAGIC = 0x5a4b534e
 const FORMAT = 2
@@ -59,14 +62,15 @@ export class SnapshotWriter {
   }
 
   /** Puts the seal, and everything onto the disk. */
-  finish(): void {
+  async finish(): Promise<void> {
     this.#string('/')
     this.#flush()
     const sum = this.#sum
     this.#long(BigInt(sum))
     this.#string('/')
     this.#flush()
-    fsyncSync(this.#descriptor)
+    // A disk may take long for it, and others have to go on meanwhile.
+    await synced(this.#descriptor)
     this.close()
   }
 

@@ -81,7 +81,7 @@ export async function writeTree(tree: TreeToWrite): Promise<WrittenTree> {
     }
     for (const { entries } of staging.acls)
       for (const { id } of entries) seen.longest = Math.max(seen.longest, id.length)
-    writer.finish()
+    await writer.finish()
     return { ...seen, bytes: writer.length }
   } finally {
     writer.close()

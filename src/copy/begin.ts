@@ -9,6 +9,7 @@ import {
 } from '../journal/index.ts'
 import {
   type RootIdentity,
+  type TemporaryIdentity,
   type TreeSource,
   type TreeTarget,
   type UndoRecord,
@@ -68,6 +69,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   await refuseEphemeralRoot(source)
   // Before anything is written or looked at: what somebody else is just making is not for us to judge.
   if (journal !== null) await occupy(target, latestOf(journal), emit)
+  if (journal !== null && !job.restart) await beWhoWeWere(target, journal)
   const targetIdentity = await target.identity()
   const setup: RunSetup = {
     command: 'copy',
@@ -124,6 +126,14 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
 async function occupy(target: TreeTarget, run: RunInfo | null, emit: Emit): Promise<void> {
   const unsure = await target.occupy?.({ command: 'copy', run: run?.id ?? null })
   if (unsure) emit({ type: 'note', message: unsure })
+}
+
+/** A run that was broken off may be let in to its own root by its temporary identity alone. */
+async function beWhoWeWere(target: TreeTarget, journal: Journal): Promise<void> {
+  const known = latestOf(journal)
+  if (known === null || known.state === 'finished') return
+  const secret = journal.open(known.id).identitySecret()
+  if (secret !== null) await target.temporary.assume(JSON.parse(secret.toString()) as TemporaryIdentity)
 }
 
 /** `/` without any child of its own has no identity yet. */

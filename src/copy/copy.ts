@@ -25,6 +25,7 @@ import { hold } from './hold.ts'
 import { Kinds } from './kinds.ts'
 import { EPHEMERAL_FAILS, outcomeOptions } from './options.ts'
 import { prove } from './prove.ts'
+import { rememberProof, stillAsProved } from './proved.ts'
 import { QuietWatch } from './quiet.ts'
 import { Quotas } from './quotas.ts'
 import { Recorder } from './recorder.ts'
@@ -152,6 +153,10 @@ class Copy {
     const { source, target, journal, options } = this.#job
     const { previous, since, begun } = beginning
     this.#targetBefore = await target.position()
+    const rules = this.#tallyOptions(since).counters
+    const skipRoot = leavesRoot(target, options)
+    if (beginning.resumed && (await stillAsProved(run, source, target, this.#march, rules, skipRoot)))
+      return this.#concludeProved(run, beginning)
     if (previous !== null && journal !== null && beginning.targetExists) {
       this.#context.emit({ type: 'phase', phase: 'plan' })
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
@@ -186,6 +191,7 @@ class Copy {
         for (const event of said) this.#context.emit(event)
         if (!begun) inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
+        await this.#rememberTarget(run)
         return this.#conclude(run, beginning, look.tally, 0)
       }
       // The march that writes reads the source again, and counts what it reads.
@@ -271,6 +277,9 @@ class Copy {
         this.#context,
       )
       if (!proof.whole) return interrupted(this.#context.counts, proof.tally.moved)
+      // Its final ACL may let nobody of ours look at the root.
+      await this.#rememberTarget(run)
+      rememberProof(run, proof.tally, counts.failed + beginning.reserved + this.#kinds.refused)
       await this.#finishAcls(run)
       return await this.#conclude(run, beginning, proof.tally, hand.unequal)
     } finally {
@@ -385,8 +394,25 @@ class Copy {
       counts.differences++
       emit({ type: 'difference', path, what })
     }
-    await this.#rememberTarget(run)
     return proven(ending, tally, stale, emit)
+  }
+
+  /** What was broken off after its proof is finished without another look at what may not be read any more. */
+  async #concludeProved(run: Run, beginning: Beginning): Promise<JobResult> {
+    const { counts, emit } = this.#context
+    const { sourceDigest, targetDigest, consistency } = run.info
+    this.#remindOfSkipped(run, new Recorder(run, true, this.#job.target, this.#context))
+    await this.#finishAcls(run)
+    const ending = await this.#afterwards(run, beginning)
+    if (ending === null) return interrupted(counts, 0)
+    const message =
+      'The copy had been proved when it was broken off, and both sides are as they were, as far as the target lets the tool look.'
+    emit({ type: 'note', message })
+    return {
+      ...unproven(ending, { unequal: 0, moved: 0, digest: sourceDigest }),
+      digest: { source: sourceDigest, target: targetDigest },
+      consistency: consistency ?? 'unknown',
+    }
   }
 
   /** A file appears whole, whatever it holds: what it lacks stands in it, and in the result. */

@@ -2,7 +2,7 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { RootIdentity } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
-import type { Status } from '../tree/events.ts'
+import type { Consistency, Status } from '../tree/events.ts'
 import { guarded } from './problems.ts'
 import { loadDirectory, type StoredDirectory, storeDirectory, storeIdentity } from './rows.ts'
 import type { DirectoryRow, JournalReader, RecordBatch, RunEnd, RunInfo, TemporaryAcl } from './types.ts'
@@ -134,6 +134,17 @@ export class Run {
     this.#durably(() => this.#db.prepare('DELETE FROM secrets WHERE run = ?').run(this.#number))
     // secure_delete has zeroed it in the database; the WAL still has the page that held it.
     guarded(this.#file, () => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
+  }
+
+  /** Both sides were equal, with this digest, and what is left to do changes neither. On disk when this returns. */
+  setProof({ digest, consistency }: { digest: string; consistency: Consistency }): void {
+    this.#durably(() =>
+      this.#db
+        .prepare(
+          'UPDATE runs SET verified = 1, source_digest = ?, target_digest = ?, consistency = ? WHERE number = ?',
+        )
+        .run(digest, digest, consistency, this.#number),
+    )
   }
 
   /** What failed is tried again by a resumed run; ephemerals in directories that are done are not seen again. */

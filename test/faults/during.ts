@@ -5,6 +5,7 @@ import type { Place } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
 import { expectWrittenOnce } from '../helpers/written-once.ts'
 import { freshJournal, type Outcome, zkferry } from '../helpers/zkferry.ts'
+import { freshRoot } from '../servers/shared.ts'
 
 /** Short, so that a server that has gone silent is left after less than two seconds. */
 export const SHORT = ['--timeout', '2500ms', '--retry-for', '90s']
@@ -46,8 +47,27 @@ export async function expectWhole(
 ): Promise<void> {
   expect(outcome.code, outcome.stderr).toBe(0)
   expect(outcome.summary).toMatchObject({ status: 'done', differences: 0 })
+  await caughtUp(to)
   const copied = await readTree(to)
   expect(contents(copied)).toEqual(contents(await readTree(from)))
   expect([...copied].filter(([, { stat }]) => stat.ephemeralOwner !== 0n)).toEqual([])
   await expectWrittenOnce(to)
+}
+
+/**
+ * What its client reads from now on is not older than this moment. A write tells: a sync may be answered by a leader
+ * that was stalled, and does not know yet that there is another.
+ */
+export async function caughtUp({ client }: Pick<Place, 'client'>): Promise<void> {
+  await expect
+    .poll(
+      async () => {
+        const path = freshRoot('barrier')
+        const made = await client.create(path, null).catch(() => null)
+        if (made !== null) await client.delete(path).catch(() => null)
+        return made !== null
+      },
+      { timeout: 60_000 },
+    )
+    .toBe(true)
 }

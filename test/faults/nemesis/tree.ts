@@ -16,6 +16,9 @@ function digestOf(userAndPassword: string): string {
   return `${user}:${createHash('sha1').update(userAndPassword).digest('base64')}`
 }
 
+/** Lets in nobody but the owner. */
+export const LOCKED: readonly Acl[] = [owner]
+
 const ACLS: readonly Acl[][] = [[owner], [anyone, owner], [local, owner], [...OPEN_ACL, owner]]
 
 function aclOf(random: RandomStream): readonly Acl[] {

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { caughtUp } from '../faults/during.ts'
 import { connect, Place, place, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
 import { expectWrittenOnce } from '../helpers/written-once.ts'
@@ -53,9 +54,10 @@ async function copyThrough(
 
 async function expectCopied(from: Place, to: Place, { code, stderr }: Outcome): Promise<void> {
   expect(code, stderr).toBe(0)
-  const reader = await connect(to.address)
-  const target = { client: reader, root: to.root }
+  const target = { client: await connect(to.address), root: to.root }
   const source = { client: await connect(from.address), root: from.root }
+  await caughtUp(target)
+  await caughtUp(source)
   expect(contents(await readTree(target))).toEqual(contents(await readTree(source)))
   await expectWrittenOnce(target)
 }

@@ -50,6 +50,7 @@ function checkOurs(file: string): void {
 }
 
 function open(file: string, lock: Lock, command: string): Journal {
+  keepPrivate(file)
   const db = new Database(file)
   try {
     migrate(db, file)
@@ -58,7 +59,6 @@ function open(file: string, lock: Lock, command: string): Journal {
       const sentence = `The journal ${file} is damaged; it is left as it is, name another file with --journal.`
       throw new JournalProblem(sentence, { cause: health })
     }
-    keepPrivate(file)
     db.pragma('journal_mode = WAL')
     // A power cut may take the last batches, never half of one: they are work that is done again, not lost.
     db.pragma('synchronous = NORMAL')

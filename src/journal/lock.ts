@@ -4,7 +4,7 @@
  */
 import Database from 'better-sqlite3'
 import { guarded } from './problems.ts'
-import { checkPlainFile, makePrivate } from './safe-file.ts'
+import { checkPlainFile, keepPrivate, makePrivate } from './safe-file.ts'
 
 /** Long enough for a reader's `isLocked` to pass, in milliseconds. */
 const PATIENCE = 500
@@ -17,6 +17,7 @@ export interface Lock {
 export function takeLock(journalFile: string): Lock | null {
   const file = lockFile(journalFile)
   makePrivate(file)
+  keepPrivate(file)
   return guarded(file, () => {
     const db = new Database(file, { timeout: PATIENCE })
     try {

@@ -52,11 +52,16 @@ export function makePrivate(file: string): void {
   changing(file, 'made', () => closeSync(openSync(file, flags, 0o600)))
 }
 
-/** Takes the rights of others away from a file that is known to be ours. */
+/**
+ * Takes the rights of others away from a file that is known to be ours, and from its WAL files. Before SQLite opens it:
+ * the WAL files that are made then have the rights that it has.
+ */
 export function keepPrivate(file: string): void {
-  const stats = checkPlainFile(file)
-  if (stats === null || (stats.mode & 0o077) === 0) return
-  changing(file, 'kept private', () => chmodSync(file, 0o600))
+  for (const each of [file, `${file}-wal`, `${file}-shm`, `${file}-journal`]) {
+    const stats = refuseOddity(each)
+    if (stats === null || (stats.mode & 0o077) === 0) continue
+    changing(each, 'kept private', () => chmodSync(each, 0o600))
+  }
 }
 
 function changing(file: string, what: string, work: () => void): void {

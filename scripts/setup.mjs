@@ -43,6 +43,7 @@ async function main() {
       'scripts/demo',
       'test/servers',
       'test/hostile',
+      'test/archive/fuzz',
       'test/datadir/fuzz',
       'test/faults',
     ])

@@ -16,7 +16,7 @@ import { OPEN_ACL } from '../../src/tree/acl.ts'
 import { cli } from '../cli/run-cli.ts'
 import { zkferry } from '../helpers/zkferry.ts'
 import { freshFolder } from './folders.ts'
-import { addGeneration, digestOf, noPassphrase, sampleTree } from './samples.ts'
+import { addGeneration, digestOf, noPassphrase, sampleTree } from './fuzz/samples.ts'
 
 const WIDE = 3000
 

@@ -1,12 +1,12 @@
 /** Damaged copies of an archive: each is found to be one, or reads as the archive does. Never anything else. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { RandomStream } from '../../fixtures/random.ts'
-import { openArchive } from '../../src/locations/archive/archive-file.ts'
-import type { Keys } from '../../src/locations/archive/keys.ts'
-import { openArchiveSource } from '../../src/locations/archive/open.ts'
-import { ArchiveProblem } from '../../src/locations/archive/problems.ts'
-import { LocationProblem, UsageProblem } from '../../src/tree/errors.ts'
+import { RandomStream } from '../../../fixtures/random.ts'
+import { openArchive } from '../../../src/locations/archive/archive-file.ts'
+import type { Keys } from '../../../src/locations/archive/keys.ts'
+import { openArchiveSource } from '../../../src/locations/archive/open.ts'
+import { ArchiveProblem } from '../../../src/locations/archive/problems.ts'
+import { LocationProblem, UsageProblem } from '../../../src/tree/errors.ts'
 import { digestOf, noPassphrase } from './samples.ts'
 
 export interface Outcomes {

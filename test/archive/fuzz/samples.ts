@@ -1,12 +1,12 @@
 /** Archives made without a server, and what is in them. */
-import { openArchiveTarget } from '../../src/locations/archive/open.ts'
-import type { Compression } from '../../src/locations/archive/packing.ts'
-import { aclList, OPEN_ACL } from '../../src/tree/acl.ts'
-import type { Change, TreeSource } from '../../src/tree/contracts.ts'
-import { newCounts } from '../../src/tree/events.ts'
-import { Filter } from '../../src/tree/filter.ts'
-import type { Stat } from '../../src/tree/znode.ts'
-import { digest } from '../../src/verify/digest.ts'
+import { openArchiveTarget } from '../../../src/locations/archive/open.ts'
+import type { Compression } from '../../../src/locations/archive/packing.ts'
+import { aclList, OPEN_ACL } from '../../../src/tree/acl.ts'
+import type { Change, TreeSource } from '../../../src/tree/contracts.ts'
+import { newCounts } from '../../../src/tree/events.ts'
+import { Filter } from '../../../src/tree/filter.ts'
+import type { Stat } from '../../../src/tree/znode.ts'
+import { digest } from '../../../src/verify/digest.ts'
 
 export const noPassphrase = async () => null
 

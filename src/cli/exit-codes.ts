@@ -26,7 +26,7 @@ export const MEANINGS: Readonly<Record<ExitCode, string>> = {
   3: 'finished, but some znodes failed or were skipped against your will, or the output could not be written',
   4: 'the source (or the only location) is unreachable or lets nobody in',
   5: 'the target is unreachable or lets nobody in',
-  6: 'the journal is locked, damaged, full, or belongs to another job',
+  6: 'the journal is locked, damaged, full, or belongs to another job; the undo file cannot be written',
   7: 'a safety rule or limit refused',
   70: 'a bug in zkferry',
   130: 'interrupted by SIGINT; the journal, where there is one, is saved',

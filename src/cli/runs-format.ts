@@ -66,6 +66,7 @@ export function runDetails({ journal, run }: ListedRun): string[] {
   if (run.targetDigest) rows.push(['', `${run.targetDigest} (target)`])
   if (run.hasTemporaryIdentity)
     rows.push(['note', 'the target may still have temporary ACL entries of this run'])
+  if (run.undo !== null) rows.push(['undo', escapeText(run.undo)])
   if (run.message) rows.push(['message', escapeText(run.message)])
   return rows.map(([label, text]) => `${label.padEnd(8)}  ${text}`)
 }
@@ -91,6 +92,7 @@ export function runRecord({ journal, run }: ListedRun): { type: 'run' } & Record
     digest: { source: run.sourceDigest, target: run.targetDigest },
     consistency: run.consistency,
     lastWrite: run.lastWrite,
+    undo: run.undo,
     message: run.message,
   }
 }

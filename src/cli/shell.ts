@@ -25,6 +25,9 @@ export interface JobRequest {
   singleLocation: boolean
 }
 
+const MASKED =
+  'Servers have shown some ACLs masked (user:x), so the undo file has not got them whole; with --no-acl it brings back everything else.'
+
 /** How long what is in flight may take after the first signal. The journal stands it, whatever is cut off. */
 const GRACE_MS = 5_000
 const CLOSE_MS = 2_000
@@ -32,6 +35,7 @@ const CLOSE_MS = 2_000
 export interface KeepsUndo {
   /** `null` while there is nothing in it. */
   readonly file: string | null
+  readonly masked: number
   close(status: string, message: string): void
 }
 
@@ -79,6 +83,8 @@ export class Shell {
   endUndo({ status, message }: JobResult): void {
     try {
       this.#undo?.close(status, message)
+      if (this.undoFile !== null && (this.#undo?.masked ?? 0) > 0)
+        this.#emit({ type: 'note', message: MASKED })
     } catch (error) {
       // What was kept is on disk all the same, with SQLite's files beside it.
       this.trace(`while closing the undo file: ${error}`)

@@ -31,6 +31,7 @@ const BATCHES_IN_FLIGHT = 6
 /** How often a znode that got children meanwhile is tried again. */
 const MAX_TRIES = 5
 const ANY_VERSION = -1
+const NOT_KEPT = 'Ephemerals are not in the undo file: they belong to their sessions.'
 
 export interface RmrOptions {
   dryRun: boolean
@@ -65,6 +66,7 @@ class Removal {
   readonly #pace: Pace
   /** Counted as deleted already, when a parent of theirs had to be swept. */
   readonly #swept = new Set<string>()
+  #ephemerals = 0
   /** Nothing has been sent that deletes. */
   #untouched = true
   #czxid = 0n
@@ -140,6 +142,7 @@ class Removal {
       const message = `${plural(census.unread, 'znode')} could not be read, so it is not known what would be deleted; nothing was deleted${advice}.`
       return this.#result('incomplete', message)
     }
+    this.#ephemerals = census.ephemerals
     const refusal = this.#refusal(census)
     if (refusal !== null) throw refusal
     return null
@@ -194,6 +197,7 @@ class Removal {
   async #delete(spool: PathSpool): Promise<JobResult> {
     const { emit, counts, signal } = this.#context
     await this.#options.undo?.synced()
+    if (this.#options.undo !== null && this.#ephemerals > 0) emit({ type: 'note', message: NOT_KEPT })
     emit({ type: 'phase', phase: 'delete' })
     counts.phaseDone = 0
     counts.phaseTotal = spool.size

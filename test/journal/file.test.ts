@@ -110,11 +110,11 @@ test('a journal of a newer layout is refused, and keeps everything', () => {
   const db = new Database(file)
   db.pragma('user_version = 9')
   db.close()
-  const sentence = /written by a newer zkferry \(layout 9; this one knows 1\)/
+  const sentence = /written by a newer zkferry \(layout 9; this one knows 2\)/
   expect(opening(file)).toThrow(sentence)
   expect(() => readJournal(file)).toThrow(sentence)
   const after = new Database(file)
-  after.pragma('user_version = 1')
+  after.pragma('user_version = 2')
   after.close()
   const reader = readJournal(file)
   expect(reader.runs()).toHaveLength(1)

@@ -25,6 +25,8 @@ export class UndoFile implements UndoRecord {
   #syncing: Promise<void> = Promise.resolve()
   #waiting: Promise<void> | null = null
   #failure: unknown = null
+  /** Of what was kept, how many ACLs the server has masked: those cannot be brought back. */
+  masked = 0
 
   /** `rows`: of the part that was broken off. */
   private constructor(setup: UndoSetup, rows: RowsWriter | null) {
@@ -68,6 +70,7 @@ export class UndoFile implements UndoRecord {
 
   keep(znodes: readonly { path: string; former: Former }[]): boolean[] {
     if (znodes.length === 0) return []
+    for (const { former } of znodes) if (former.acl.masked) this.masked++
     return this.#trying((rows) => znodes.map(({ path, former }) => rows.put(path, former)))
   }
 

@@ -33,8 +33,9 @@ export async function inspect(inspection: Inspection, context: JobContext): Prom
   const { files, tell } = inspection
   const { signal } = context
   let damaged = 0
+  context.emit({ type: 'phase', phase: 'count' })
   for (const file of files.snapshots) {
-    const facts = await snapshotFacts(file, signal)
+    const facts = await snapshotFacts(file, context)
     if (signal.aborted) return ended('interrupted', '', context)
     if (facts.damage !== null) damaged++
     tell(facts)

@@ -4,12 +4,13 @@ import type { SnapshotFile } from '../locations/datadir/file-names.ts'
 import { kindOf, StatAt } from '../locations/datadir/persisted-stat.ts'
 import { sentenceOf } from '../locations/datadir/replay-logs.ts'
 import { SnapshotReader } from '../locations/datadir/snapshot-reader.ts'
+import type { JobContext } from '../tree/events.ts'
 import { noKinds, type SnapshotFacts } from './facts.ts'
 
 const HIDDEN = '/zookeeper/'
 const ZXIDS = [StatAt.czxid, StatAt.mzxid, StatAt.pzxid]
 
-export async function snapshotFacts(file: SnapshotFile, signal: AbortSignal): Promise<SnapshotFacts> {
+export async function snapshotFacts(file: SnapshotFile, context: JobContext): Promise<SnapshotFacts> {
   const facts: SnapshotFacts = {
     type: 'snapshot',
     file: file.path,
@@ -28,7 +29,7 @@ export async function snapshotFacts(file: SnapshotFile, signal: AbortSignal): Pr
   try {
     const reader = await SnapshotReader.open(file.path)
     try {
-      await read(reader, facts, signal)
+      await read(reader, facts, context)
     } finally {
       await reader.close()
     }
@@ -39,13 +40,18 @@ export async function snapshotFacts(file: SnapshotFile, signal: AbortSignal): Pr
   return facts
 }
 
-async function read(reader: SnapshotReader, facts: SnapshotFacts, signal: AbortSignal): Promise<void> {
+async function read(
+  reader: SnapshotReader,
+  facts: SnapshotFacts,
+  { counts, signal }: JobContext,
+): Promise<void> {
   facts.sessions = reader.sessions.size
   const isSession = (id: bigint) => reader.sessions.has(id)
   while (await reader.more()) {
     if (signal.aborted) return
     for (let node = reader.next(); node !== null; node = reader.next()) {
       facts.znodes++
+      counts.phaseDone++
       facts.dataBytes += Math.max(0, node.dataLength)
       const owner = node.ephemeralOwner
       facts.kinds[owner === 0n ? 'persistent' : kindOf(owner, isSession).kind]++

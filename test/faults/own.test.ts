@@ -90,13 +90,13 @@ test('a clock that jumps to and fro changes nothing', async () => {
 
 test('a heap of 64 MB is enough', async () => {
   const large = await place('3.9.5', 'heap-from')
-  await plantMany(large, 20, 60, 25_000)
+  await plantMany(large, 60, 100, 1_500)
   const to = await place('3.9.5', 'heap')
   const env = { NODE_OPTIONS: '--max-old-space-size=64' }
   const { code, stderr } = await zkferry(['copy', large.location, to.location], { env })
   expect(code, stderr).toBe(0)
   const { by: _, ...found } = await readIndependently(to.address, to.root)
-  expect(found).toEqual(expectedReading(many(20, 60, 25_000)))
+  expect(found).toEqual(expectedReading(many(60, 100, 1_500)))
 })
 
 describe('a journal that can grow no more', () => {

@@ -205,7 +205,7 @@ class Run {
     const kind = random.below(3)
     if (kind === 0) await client.setData(path, Buffer.from('somebody else was here'))
     else if (kind === 1) await client.create(`${path}/extra`, null)
-    else await client.setACL(path, [{ perms: 3, scheme: 'world', id: Buffer.from('anyone') }])
+    else await client.setACL(path, [{ perms: 31, scheme: 'ip', id: Buffer.from('127.0.0.0/8') }])
   }
 
   async #listTop(): Promise<string[]> {

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from 'vitest'
 import { digestAcl, EDGE_USER } from '../../fixtures/edge-nodes.ts'
-import { CreateFlag, OPEN_ACL, type Stat, type ZooKeeperError } from '../../src/zookeeper/index.ts'
+import {
+  CreateFlag,
+  OPEN_ACL,
+  SessionExpiredError,
+  type Stat,
+  ZooKeeperClient,
+  type ZooKeeperError,
+} from '../../src/zookeeper/index.ts'
 import { connect, Place, plant } from '../helpers/places.ts'
 import { type ReadZnode, readTree } from '../helpers/read-tree.ts'
 import { freshJournal, zkferry } from '../helpers/zkferry.ts'
@@ -105,6 +112,7 @@ export async function bootsExactly(from: Place, { version, members, root }: Boot
     const first = servers[0] as Server
     await expectSame(from, before, version, first, root)
     expect(await verified(from, servers, root)).toEqual([])
+    await expectSessionsOver(from, first)
     await expectWork(first, root, version)
     // All of them, so that what is there comes from their disks.
     for (const server of servers) await server.kill()
@@ -200,6 +208,13 @@ async function verified(from: Place, servers: Server[], root: string): Promise<s
   expect(verify.summary.digest.source, verify.stderr).toMatch(/^[0-9a-f]{64}$/)
   expect(verify.summary.digest.target).toBe(verify.summary.digest.source)
   return verify.differences()
+}
+
+/** Whoever comes over from the source has seen nothing newer, and need not go from server to server for ever. */
+async function expectSessionsOver({ client }: Place, { connectString }: Server): Promise<void> {
+  const resume = { sessionId: client.sessionId, password: Buffer.alloc(16, 1) }
+  const coming = ZooKeeperClient.connect({ connect: connectString, resume, lastZxidSeen: client.lastZxid })
+  await expect(coming).rejects.toThrow(SessionExpiredError)
 }
 
 /** What sessions do every day; each counter goes on where the source's stood. */

@@ -4,6 +4,7 @@ import {
   existsSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -166,6 +167,9 @@ describe('files', () => {
     const file = join(folder, 'a.zkferry')
     writeFileSync(`${file}.0123456789ab.partial`, 'left over')
     writeFileSync(join(folder, 'b.zkferry.0123456789ab.partial'), 'of another archive')
+    writeFileSync(`${file}-wal`, 'of an undo')
+    await expect(open(file)).rejects.toThrow(`${file}-wal belongs to ${file}, which a job is writing`)
+    rmSync(`${file}-wal`)
     const first = await open(file)
     expect(existsSync(`${file}.0123456789ab.partial`)).toBe(false)
     await expect(open(file)).rejects.toThrow(`The archive ${file} is being written by another process.`)

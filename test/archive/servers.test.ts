@@ -79,16 +79,13 @@ test('a removal may rest on an archive that holds it now, and on no other', asyn
   const before = contents(await readTree(from))
   const rmr = () => zkferry(['rmr', '--retry-for', '5s', '--if-verified', journal, '--yes', from.location])
   expect((await zkferry(['copy', '--journal', journal, from.location, at])).code).toBe(0)
-  await from.client.setData(from.at('a'), Buffer.from('changed'))
+  const bytes = readFileSync(file)
+  rmSync(file)
   const refused = await rmr()
   expect([refused.code, refused.summary.message]).toEqual([
     7,
-    expect.stringContaining('are not identical now'),
+    expect.stringMatching(/^The copy cannot be compared .*does not exist.*; nothing was deleted\.$/),
   ])
-  await from.client.setData(from.at('a'), Buffer.from('1'))
-  const bytes = readFileSync(file)
-  rmSync(file)
-  expect((await rmr()).code).toBe(7)
   writeFileSync(file, bytes)
   expect((await rmr()).summary).toMatchObject({ status: 'done', znodes: { deleted: 3 } })
   expect(await from.client.exists(from.root)).toBeNull()
@@ -133,7 +130,7 @@ test('a copy that is killed at any instant leaves the old archive or the new one
   const first = await copy(from.location, at)
   let old = readFileSync(file)
   let generations = 1
-  for (const wanted of ['reading', 'partial', 'verifying', 'any', 'any']) {
+  for (const wanted of ['reading', 'partial', 'verifying', 'any']) {
     await from.client.setData(from.at(''), Buffer.from(wanted))
     await killed(
       ['copy', '--json', '--progress', '--journal', freshJournal(), from.location, at],

@@ -60,9 +60,10 @@ export async function openArchive(
 }
 
 /** Lays out a new archive in a file that is there and empty. `made`: how it is encrypted, `null` when it is not. */
-export function createArchive(file: string, made: MadeKeys | null): ArchiveFile {
+export function createArchive(file: string, made: MadeKeys | null, pageBytes = 4096): ArchiveFile {
   const db = new Database(file)
   try {
+    db.pragma(`page_size = ${pageBytes}`)
     db.transaction(() => {
       createSchema(db)
       writeHeader(db, made?.header ?? null)

@@ -20,6 +20,8 @@ import { ArchiveProblem } from './problems.ts'
 import { removeLeftovers, takeWriteLock, type WriteLock } from './write-lock.ts'
 
 const PRIVATE = 0o600
+/** A chunk begins a page where it does not fit into one: small pages waste less. */
+const PAGE_BYTES = 1024
 
 /** Where an archive is, or will be: a link's target, so that the link stays. @throws ArchiveProblem */
 export function realFile(file: string): string {
@@ -58,6 +60,7 @@ export class Partial {
 
   /** Locks the archive; writes nothing yet. @throws ArchiveProblem when somebody else writes it, or it cannot be written. */
   static take(file: string): Partial {
+    refuseUnfinished(file)
     let lock: WriteLock | null
     try {
       lock = takeWriteLock(file)
@@ -89,7 +92,7 @@ export class Partial {
   /** Lays out a new archive, whatever there is at present. */
   beginAnew(made: MadeKeys | null): ArchiveFile {
     closeSync(openSync(this.path, constants.O_CREAT | constants.O_EXCL | constants.O_RDWR, PRIVATE))
-    return unsynced(createArchive(this.path, made))
+    return unsynced(createArchive(this.path, made, PAGE_BYTES))
   }
 
   /** It takes its name, synced; nobody must have it open for writing any more. @throws ArchiveProblem, SafetyRefusal */
@@ -112,6 +115,19 @@ export class Partial {
     if (!this.#published) for (const end of ['', '-journal']) rmSync(this.path + end, { force: true })
     this.#lock.release()
   }
+}
+
+/**
+ * What SQLite keeps beside a database belongs to it: an undo that is being written, or was left by a killed job, is no
+ * single file, and what stands there would be taken for a part of the file that takes its place.
+ */
+function refuseUnfinished(file: string): void {
+  const beside = ['-wal', '-journal'].map((end) => file + end).find((path) => statOf(path) !== null)
+  if (beside === undefined) return
+  throw new ArchiveProblem(
+    'unreadable',
+    `${beside} belongs to ${file}, which a job is writing, or was when it was killed; it can be read, and not be written to.`,
+  )
 }
 
 /** `null` where a new archive may be made: nothing is there, or an empty file. */

@@ -27,8 +27,8 @@ export interface StoredSetup {
   holds?: (path: string) => Verdict
 }
 
-/** Batches are read one after another: more at once would only be more in memory. */
-const GROUPS = 4
+/** As many as an ensemble's: what is in flight there on the other side must not wait for a file. */
+const GROUPS = 32
 
 export class StoredSource implements TreeSource, TreeReader {
   readonly side: Side

@@ -12,7 +12,7 @@ import type { Work } from '../tree/contracts.ts'
 import { OccupiedRefusal } from '../tree/errors.ts'
 import { isWithin } from '../tree/path.ts'
 import { CreateFlag, type Stat, type ZooKeeperClient, ZooKeeperError } from '../zookeeper/index.ts'
-import { isLost } from './failures.ts'
+import { type Failures, isLost } from './failures.ts'
 import type { SessionKeeper } from './session-keeper.ts'
 
 const FOLDER = '/zookeeper'
@@ -26,6 +26,7 @@ const MOST_SHOWN = 80
 export interface Occupied {
   session: SessionKeeper
   root: string
+  failures: Failures
   /** For messages. */
   place: string
 }
@@ -79,8 +80,9 @@ export class EnsembleOccupation {
     if (this.#work === null) return
     this.#work = null
     session.greet = null
-    const client = await session.client()
-    await client.delete(this.#path).catch(ignoreServer)
+    // Where it cannot be reached any more, the znode goes with its session.
+    const client = await session.client().catch(() => null)
+    await client?.delete(this.#path).catch(ignoreServer)
   }
 
   get #path(): string {
@@ -110,7 +112,8 @@ export class EnsembleOccupation {
       try {
         return known ? await this.#say(client) : await this.#settle(client)
       } catch (error) {
-        if (!(error instanceof ZooKeeperError) || !isLost(error)) throw error
+        if (!(error instanceof ZooKeeperError)) throw error
+        if (!isLost(error)) throw this.#occupied.failures.ofLocation(error)
         // It has expired, or is being looked for: its keeper finds out, and gives up when nobody ever answers.
         await session.sync()
       }

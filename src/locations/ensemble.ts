@@ -129,6 +129,7 @@ export class Ensemble implements TreeTarget {
     this.#occupation = new EnsembleOccupation({
       session: this.#writing,
       root: location.path,
+      failures: this.#failures,
       place: `the ${setup.side} ${location.text}`,
     })
     this.quotas = new EnsembleQuotas({

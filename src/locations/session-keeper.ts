@@ -22,6 +22,8 @@ import type { ResponseTimes } from './response-times.ts'
 const LOSSES_BEFORE_ALONE = 3
 /** A lone request on which the connection is lost so often is given up. */
 const MAX_LONE_LOSSES = 3
+/** That a session expires is no request's fault, as a rule. */
+const MAX_EXPIRIES = 30
 const THROTTLE_PAUSE_MS = 200
 const LONGEST_PAUSE_MS = 3_000
 /** A sync is not given up after fewer losses, however long they took. */
@@ -173,10 +175,13 @@ export class SessionKeeper {
   }
 
   async #readAlone<Q, R>(operation: Operation<Q, R>, request: Q): Promise<R | ZooKeeperError> {
-    for (let losses = 1; ; losses++) {
+    for (let losses = 0, expiries = 0; ; ) {
+      const { opened } = this
       const [outcome] = await this.send(operation, [request])
-      if (!isLostOutcome(outcome) || losses === MAX_LONE_LOSSES) return outcome as R | ZooKeeperError
+      if (!isLostOutcome(outcome)) return outcome as R | ZooKeeperError
       await this.#afterLoss([outcome])
+      const expired = this.opened > opened
+      if (expired ? ++expiries === MAX_EXPIRIES : ++losses === MAX_LONE_LOSSES) return outcome
     }
   }
 

@@ -4,6 +4,7 @@ import { Outages } from '../../src/locations/outages.ts'
 import { SessionKeeper } from '../../src/locations/session-keeper.ts'
 import type { JobEvent } from '../../src/tree/events.ts'
 import { operations, ZooKeeperClient } from '../../src/zookeeper/index.ts'
+import { FaultProxy } from '../faults/proxy.ts'
 import { sharedServer } from '../servers/shared.ts'
 import { eventually } from '../zookeeper/helpers.ts'
 
@@ -41,4 +42,28 @@ test('a session that has expired is given another identity with the next one', a
   await keeper.addAuth({ scheme: 'digest', auth: Buffer.from('ferry:secret') })
   const { identities } = await (await keeper.client()).whoAmI()
   expect(identities).toContainEqual({ scheme: 'digest', user: 'ferry' })
+})
+
+test('a read outlives sessions that expire under it, more often than a lost connection would be tried again', async () => {
+  const proxy = await FaultProxy.before(sharedServer().port)
+  const keeper = new SessionKeeper({ connect: proxy.connectString }, new Failures('source', 'here'))
+  onTestFinished(async () => {
+    await keeper.close()
+    await proxy.close()
+  })
+  const EXISTS = 3
+  let expiries = 0
+  proxy.alterRequest = (frame, { index }) => {
+    if (index === 0 || frame.readInt32BE(8) !== EXISTS || expiries === 9) return frame
+    expiries++
+    for (const resume of proxy.sessions.splice(0)) {
+      void ZooKeeperClient.connect({ connect: sharedServer().connectString, resume }).then((thief) =>
+        thief.close(),
+      )
+    }
+    return null
+  }
+  const [reply] = await keeper.read(operations.exists, ['/'])
+  expect(reply).toMatchObject({ stat: { ephemeralOwner: 0n } })
+  expect(keeper.reconnects).toBeGreaterThanOrEqual(9)
 })

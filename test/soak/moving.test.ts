@@ -99,7 +99,7 @@ test(`sessions expire ${EXPIRIES} times in mid-copy: the end equals the source`,
       done = true
     })
     while (!done && expiries < EXPIRIES) {
-      await sleep(600)
+      await sleep(1500)
       for (const [proxy, version] of [
         [near, '3.4.14'],
         [far, '3.9.5'],

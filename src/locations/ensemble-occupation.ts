@@ -107,13 +107,13 @@ export class EnsembleOccupation {
 
   async #begin(known: boolean): Promise<string | null> {
     const { session } = this.#occupied
-    for (;;) {
+    for (let losses = 0; ; losses++) {
       const client = await session.client()
       try {
         return known ? await this.#say(client) : await this.#settle(client)
       } catch (error) {
         if (!(error instanceof ZooKeeperError)) throw error
-        if (!isLost(error)) throw this.#occupied.failures.ofLocation(error)
+        if (!isLost(error) || losses === MOST_LOSSES) throw this.#occupied.failures.ofLocation(error)
         // It has expired, or is being looked for: its keeper finds out, and gives up when nobody ever answers.
         await session.sync()
       }
@@ -125,6 +125,7 @@ export class EnsembleOccupation {
     for (let losses = 0; ; losses++) {
       try {
         const own = await this.#put(client)
+        if (own === null && losses === MOST_LOSSES) return `${this.#path} does not stay as it is made`
         if (own === null) continue
         await this.#lookRound(client, own)
         return null

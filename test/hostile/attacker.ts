@@ -40,6 +40,7 @@ const LISTS = new Set([8, 12])
 const MULTI_READ = 22
 /** Of each znode that has no end. */
 const CHILDREN = 20
+const NAME_LENGTH = 1000
 
 export class Attacker {
   readonly #server: Server
@@ -182,7 +183,7 @@ function endless(request: Buffer): Buffer {
   const acl = Buffer.concat([Buffer.from('000000010000001f', 'hex'), jute('world'), jute('anyone')])
   const names = Buffer.concat([
     Buffer.from([0, 0, 0, CHILDREN]),
-    ...Array.from({ length: CHILDREN }, (_, at) => jute(`child-${String(at).padStart(3, '0')}`)),
+    ...Array.from({ length: CHILDREN }, (_, at) => jute(`child-${String(at).padStart(NAME_LENGTH, '0')}`)),
   ])
   if (opcode === GET_ACL) return replyTo(xid, 0, acl, stat)
   if (LISTS.has(opcode)) return replyTo(xid, 0, names, stat)

@@ -37,7 +37,9 @@ export class Kinds implements Modes {
       if (pair.source === null || pair.target !== null || isEphemeral(pair.source.stat)) continue
       for (const [path, znode] of [[pair.path, pair.source] as const, ...unmadeAbove(pair)]) {
         const kind = kindOf(this.#wanted(path, znode))
-        if (kind !== null && !this.#support.has(kind)) (asked ??= new Set()).add(kind)
+        if (kind === null || this.#support.has(kind)) continue
+        asked ??= new Set()
+        asked.add(kind)
       }
     }
     return asked === null ? null : this.#ask([...asked])

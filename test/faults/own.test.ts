@@ -149,6 +149,7 @@ test('whoever reads its output goes away: the copy is made all the same', async 
     from.location,
     to.location,
   ]
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the shell's
   const script = '"$@" | head -n 1 > /dev/null; exit "${PIPESTATUS[0]}"'
   const { code, stderr } = await run(['bash', '-c', script, 'bash', ...words])
   expect(code, stderr).toBe(0)

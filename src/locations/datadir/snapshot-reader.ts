@@ -10,7 +10,6 @@
  *
  * A seal is { i64 Adler-32 of all that is before it, ustring "/" }. Which of the last two are there is told by length.
  */
-import { basename } from 'node:path'
 import type { Acl } from '../../zookeeper/wire/records.ts'
 import { type ByteFeed, ByteWindow } from './byte-window.ts'
 import { Damage, type DamageKind } from './damage.ts'
@@ -317,9 +316,4 @@ export class SnapshotReader {
 
 function article(what: string): string {
   return /^[aeiouAEIOU]/.test(what) ? `an ${what}` : `a ${what}`
-}
-
-/** For a message. */
-export function nameOf(file: string): string {
-  return basename(file)
 }

@@ -1,8 +1,9 @@
 /** One run: a tree, a job, faults; then what must hold is looked at by a reader that has nothing of the engine. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { RandomStream } from '../../../fixtures/random.ts'
+import { readJournal } from '../../../src/journal/index.ts'
 import { faultsOf } from './faults.ts'
 import { type Ended, Ferry } from './ferry.ts'
 import { isCorrupting, type Plan } from './plan.ts'
@@ -102,7 +103,7 @@ class Run {
     })
     let ended = await ferry.run(calm)
     // Somebody starts it again, also while things are still broken.
-    for (let tries = 0; !this.#isEnd(ended) && tries < MOST_TRIES; ) {
+    for (let tries = 0; !this.#isEnd(ended) && !this.#isDoneUnheard(ended) && tries < MOST_TRIES; ) {
       if (!ferry.killed) {
         this.#judge(ended)
         // An end that is honest about the faults: the same command again, when they are over.
@@ -113,7 +114,8 @@ class Run {
     }
     await calm
     this.history.push(...ferry.history)
-    if (!this.#isEnd(ended)) this.wrong.push(`STUCK: it never ended with 0, the last time: ${ended.message}`)
+    if (!this.#isEnd(ended) && !this.#isDoneUnheard(ended))
+      this.wrong.push(`STUCK: it never ended with 0, the last time: ${ended.message}`)
     if (ended.hung) this.wrong.push('HANG')
   }
 
@@ -172,6 +174,21 @@ class Run {
     // Removed by a process that could not say so any more.
     if (job === 'rmr' && code === 2 && message.includes('does not exist')) return true
     return code === 0
+  }
+
+  /** Killed after it was done. Without an identity on the target, what is locked there cannot be proved twice. */
+  #isDoneUnheard({ signal }: Ended): boolean {
+    const file = join(this.#state, 'run.journal')
+    if (this.#plan.known || signal === null || !existsSync(file)) return false
+    try {
+      const journal = readJournal(file)
+      const { status } = journal.latest() ?? {}
+      journal.close()
+      return status === 'done'
+    } catch {
+      // Killed while it was being made.
+      return false
+    }
   }
 
   #words(): string[] {

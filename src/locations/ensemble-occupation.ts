@@ -19,7 +19,7 @@ const FOLDER = '/zookeeper'
 const PREFIX = 'zkferry-'
 /** Everybody may read it; nobody need change it. */
 const ACL = [{ perms: 1, scheme: 'world', id: Buffer.from('anyone') }]
-const MOST_LOSSES = 10
+const MOST_LOSSES = 3
 /** Of a text that a stranger wrote, in a message. */
 const MOST_SHOWN = 80
 

@@ -23,7 +23,7 @@ const LIMIT_MS = 60_000
 const HONEST = new Set([0, 1, 2, 3, 4, 5, 7])
 const AT_ONCE = 4
 /** Without a hostile peer it takes 70 MB. */
-const LIMIT_KB = 600_000
+const LIMIT_KB = 900_000
 
 /** How often each command ended how. @throws for a hang, a crash, an end without a sentence, or too much memory */
 export async function siege(options: SiegeOptions): Promise<[string, number][]> {

@@ -20,7 +20,7 @@ const TABLE = {
   },
   zookeeper: { rooms: ['zookeeper/wire', 'zookeeper/operations'], packages: ['kerberos'] },
   tree: { rooms: [], packages: ['p-limit', 'picomatch'] },
-  locations: { rooms: ['tree', 'zookeeper'], packages: ['better-sqlite3', 'p-limit', 'zookeeper'] },
+  locations: { rooms: ['tree', 'zookeeper'], packages: ['better-sqlite3', 'p-limit', 'yaml', 'zookeeper'] },
   journal: { rooms: ['tree'], packages: ['better-sqlite3'] },
   // A copy is proved, and a removal allowed, by the verification itself, not by another one like it.
   copy: { rooms: ['tree', 'journal', 'verify'], packages: ['p-limit'] },

@@ -16,7 +16,7 @@ import { undoOfCopy } from './undo.ts'
 import { version } from './version.ts'
 
 export interface CopyRequest {
-  command: 'copy' | 'zkcopy'
+  command: 'copy' | 'zkcopy' | 'import'
   source: ParsedLocation
   target: ParsedLocation
   flags: CopyFlags

@@ -1,6 +1,6 @@
 /** `zkferry copy SOURCE TARGET` */
 import { type Command, Option } from 'commander'
-import { parseLocation } from '../locations/parse-location.ts'
+import { type ParsedLocation, parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type AclMapFlags, addAclMapOption } from './acl-map.ts'
 import {
@@ -74,21 +74,8 @@ export function register(command: Command, io: Io): void {
     .description(
       'Copies the subtree at SOURCE to TARGET and verifies it by reading both again. The same command again resumes an unfinished run; to a file it begins anew each time.',
     )
-    .option('--dry-run', 'list what would be done, with totals and bytes; write nothing')
-    .option('--merge', 'allow a target root that has children already; the source wins')
-    .option('--keep-existing', 'with --merge: leave what is there')
-    .option('--overwrite-newer', 'overwrite what someone changed on the target after the last run')
-    .option('--delete', 'delete what only the target has; asks on a terminal')
-    .option('--max-delete <n>', 'delete nothing when it would be more than so many', count('--max-delete'))
-    .option('--yes', 'do not ask')
-    .option('--no-acl', 'leave ACLs out')
-    .option('--no-sequence', 'leave sequence counters as they are')
-    .option(
-      '--max-steps <n>',
-      'advance sequence counters and data versions by so many steps at most, all znodes together',
-      count('--max-steps', 0),
-      MAX_STEPS,
-    )
+  addWritingOptions(command)
+  command
     .addOption(
       new Option(
         '--ephemeral <how>',
@@ -97,32 +84,14 @@ export function register(command: Command, io: Io): void {
         .choices(['skip', 'fail', 'hold'])
         .default('skip'),
     )
-    .option('--no-verify', 'do not verify afterwards')
-    .option('--include-root', 'with / as the target: set its own data and ACL, too')
     .option(
       '--expect-quiet <duration>',
       'first watch that nothing in the source changes for so long, and check again at the end',
       duration('--expect-quiet', 'positive'),
     )
-    .option(
-      '--journal <file>',
-      "the file that remembers the run (default: one for these two locations in the user's state folder)",
-    )
-    .option('--restart', 'forget an unfinished run and begin anew')
-    .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
-    .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
-  addAclMapOption(command)
-  addVersionsOption(command)
-  addKindOptions(command)
   command.option('--quota', "copy the quotas of the subtree's znodes, too, onto their paths on the target")
-  addSnapshotOptions(command)
   addArchiveSourceOptions(command)
   addDatadirOptions(command)
-  addArchiveTargetOptions(command)
-  addFilterOptions(command)
-  addUndoOptions(command, 'a file beside the journal')
-  addPaceOptions(command)
-  addConnectOptions(command)
   addAuthOptions(command, 'source')
   addAuthOptions(command, 'target')
   addOutputOptions(command)
@@ -149,9 +118,53 @@ export function register(command: Command, io: Io): void {
     )
 }
 
+/** What every command that writes a tree has, wherever the tree is from. */
+export function addWritingOptions(command: Command): void {
+  command
+    .option('--dry-run', 'list what would be done, with totals and bytes; write nothing')
+    .option('--merge', 'allow a target root that has children already; the source wins')
+    .option('--keep-existing', 'with --merge: leave what is there')
+    .option('--overwrite-newer', 'overwrite what someone changed on the target after the last run')
+    .option('--delete', 'delete what only the target has; asks on a terminal')
+    .option('--max-delete <n>', 'delete nothing when it would be more than so many', count('--max-delete'))
+    .option('--yes', 'do not ask')
+    .option('--no-acl', 'leave ACLs out')
+    .option('--no-sequence', 'leave sequence counters as they are')
+    .option(
+      '--max-steps <n>',
+      'advance sequence counters and data versions by so many steps at most, all znodes together',
+      count('--max-steps', 0),
+      MAX_STEPS,
+    )
+    .option('--no-verify', 'do not verify afterwards')
+    .option('--include-root', 'with / as the target: set its own data and ACL, too')
+    .option(
+      '--journal <file>',
+      "the file that remembers the run (default: one for these two locations in the user's state folder)",
+    )
+    .option('--restart', 'forget an unfinished run and begin anew')
+    .option('--rounds <n>', 'read again what differed, up to so many times', count('--rounds', 0, 1000), 3)
+    .addOption(durationOption('--settle', 'how long to wait between rounds', '2s'))
+  addAclMapOption(command)
+  addVersionsOption(command)
+  addKindOptions(command)
+  addSnapshotOptions(command)
+  addArchiveTargetOptions(command)
+  addFilterOptions(command)
+  addUndoOptions(command, 'a file beside the journal')
+  addPaceOptions(command)
+  addConnectOptions(command)
+}
+
 function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): CopyRequest {
   const source = parseLocation(from, 'source')
   const target = parseLocation(to, 'target')
+  checkCopy(source, target, flags, io)
+  return { command: 'copy', source, target, flags }
+}
+
+/** @throws UsageProblem */
+export function checkCopy(source: ParsedLocation, target: ParsedLocation, flags: CopyFlags, io: Io): void {
   refuseOverlapInText(source, target)
   refuseReserved(target)
   checkArchiveSourceFlags(flags, [source, target])
@@ -169,5 +182,4 @@ function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): Cop
   if (flags.delete && !flags.dryRun && !flags.yes && flags.maxDelete === undefined && !isInteractive(io)) {
     throw new UsageProblem('--delete needs --max-delete or --yes when there is no terminal to ask on.')
   }
-  return { command: 'copy', source, target, flags }
 }

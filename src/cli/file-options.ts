@@ -1,5 +1,6 @@
 /** Flags of locations that are files, each with the kind of file that it goes with. */
 import type { Command } from 'commander'
+import type { ReadFormat } from '../locations/export/read.ts'
 import type { ParsedLocation } from '../locations/parse-location.ts'
 import { parseServerVersion, type ServerVersion } from '../locations/snapshot/server-version.ts'
 import { UsageProblem } from '../tree/errors.ts'
@@ -14,7 +15,12 @@ export interface SnapshotFlags {
   force?: boolean
 }
 
-export interface FileFlags extends SnapshotFlags, ArchiveFlags, DatadirFlags {}
+/** Of an export as a source. */
+export interface ExportFlags {
+  format?: ReadFormat
+}
+
+export interface FileFlags extends SnapshotFlags, ArchiveFlags, DatadirFlags, ExportFlags {}
 
 /** More voting members only make an ensemble slower; myid may be up to 255. */
 const MOST_MEMBERS = 255

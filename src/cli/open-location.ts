@@ -40,6 +40,8 @@ async function openFile(shell: Shell, location: ParsedFile, { side, flags }: Ope
       return openArchiveAt(shell, location, side, flags)
     case 'datadir':
       return openDatadirAt(shell, location, side, flags)
+    case 'export':
+      return openExportAt(shell, location, side, flags)
     case 'snapshot':
       throw new UsageProblem(
         `${location.text} can only be written; to read it, call it datadir:${location.file}#${location.path}.`,
@@ -53,6 +55,10 @@ async function openStaging(shell: Shell, location: ParsedFile, { flags }: Openin
       return openArchiveToWrite(shell, location, flags)
     case 'snapshot':
       return openSnapshotTarget(shell, location, flags)
+    case 'export':
+      throw new UsageProblem(
+        `${location.text} can only be read; to write an export: zkferry export LOCATION --output FILE.`,
+      )
     case 'datadir':
       throw new UsageProblem(
         `${location.text} can only be read; to write a data directory, call it snapshot:${location.file}#${location.path}.`,
@@ -87,6 +93,25 @@ async function openDatadirAt(
     atZxid: atZxid ?? null,
     atTime: atTime ?? null,
     salvage: salvage === true,
+    note: (message) => note(shell, message),
+  })
+}
+
+async function openExportAt(
+  shell: Shell,
+  { file, path, text: name }: ParsedFile,
+  side: Side,
+  { format = 'auto' }: FileFlags,
+): Promise<TreeSource> {
+  const { openExportSource } = await import('../locations/export/open-export.ts')
+  return openExportSource({
+    file,
+    stdin: shell.io.stdin,
+    path,
+    side,
+    name,
+    format,
+    signal: shell.context.signal,
     note: (message) => note(shell, message),
   })
 }

@@ -40,6 +40,14 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     summary: 'list, check or prune the generations in an archive file',
     load: () => import('./archive.ts'),
   },
+  export: {
+    summary: 'write a subtree into a file that people and Git can read',
+    load: () => import('./export.ts'),
+  },
+  import: {
+    summary: 'copy what export (or zoocreeper, or zk_shell) has written to an ensemble or into a file',
+    load: () => import('./import.ts'),
+  },
   runs: { summary: 'list the runs in journals, or show one', load: () => import('./runs.ts') },
   zkcopy: {
     summary: "take ksprojects/zkcopy's options and mean what they mean there",

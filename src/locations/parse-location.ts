@@ -15,8 +15,8 @@ export interface ParsedEnsemble extends ConnectString {
 
 /** A tree in a file or a folder; `path` is where in it, `/` unless given after `#`. */
 export interface ParsedFile {
-  kind: 'archive' | 'datadir' | 'snapshot'
-  /** Absolute, so that a journal finds it from anywhere. */
+  kind: 'archive' | 'datadir' | 'snapshot' | 'export'
+  /** Absolute, so that a journal finds it from anywhere; `-` for an export on stdin. */
   file: string
   path: string
   text: string
@@ -25,7 +25,7 @@ export interface ParsedFile {
 /** How messages call the argument. */
 export type LocationRole = 'source' | 'target' | 'location'
 
-const FILE = /^(archive|datadir|snapshot):(.*?)(?:#(\/.*|))?$/s
+const FILE = /^(archive|datadir|snapshot|export):(.*?)(?:#(\/.*|))?$/s
 
 /** @throws UsageProblem with a sentence that names the value. */
 export function parseLocation(text: string, role: LocationRole): ParsedLocation {
@@ -38,7 +38,7 @@ function parseFile(text: string, match: RegExpExecArray, role: LocationRole): Pa
   if (file === '') throw wrong(role, text, `names no file: write ${kind}:FILE#/path`)
   const flaw = existingPathFlaw(path)
   if (flaw !== null) throw wrong(role, text, `has a path behind its # that ${flaw}`)
-  const absolute = resolve(file)
+  const absolute = kind === 'export' && file === '-' ? file : resolve(file)
   return { kind, file: absolute, path, text: `${kind}:${absolute}#${path}` }
 }
 

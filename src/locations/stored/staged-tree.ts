@@ -4,11 +4,12 @@ import type { StagedZnode, Staging } from './staging.ts'
 import type { StoredTree, StoredZnode } from './stored-tree.ts'
 
 export class StagedTree implements StoredTree {
-  readonly zxid = 0n
+  readonly zxid: bigint
   readonly #staging: Staging
 
-  constructor(staging: Staging) {
+  constructor(staging: Staging, zxid = 0n) {
     this.#staging = staging
+    this.zxid = zxid
   }
 
   names(paths: readonly string[]): (readonly string[] | null)[] {

@@ -1,0 +1,116 @@
+/** A file that is written beside its name, and takes it when it is whole and on disk. */
+import { randomBytes } from 'node:crypto'
+import {
+  closeSync,
+  fchmodSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { SafetyRefusal, UsageProblem } from '../../tree/errors.ts'
+import { FORMAT } from './record.ts'
+
+const PRIVATE = 0o600
+/** Where an export says that it is one. */
+const HEAD_BYTES = 256
+
+export class OutputFile {
+  readonly #file: string
+  readonly #partial: string
+  readonly #fd: number
+  #open = true
+
+  /** @throws UsageProblem when it cannot be there, SafetyRefusal when something else is */
+  constructor(file: string) {
+    this.#file = realName(file)
+    const mode = modeToKeep(this.#file)
+    this.#partial = `${this.#file}.${randomBytes(6).toString('hex')}.partial`
+    try {
+      this.#fd = openSync(this.#partial, 'wx', PRIVATE)
+      // Whatever the umask says.
+      fchmodSync(this.#fd, mode)
+    } catch (error) {
+      throw unwritable(file, error)
+    }
+  }
+
+  /** @throws UsageProblem */
+  write(text: string): void {
+    const bytes = Buffer.from(text)
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at)
+    } catch (error) {
+      throw unwritable(this.#file, error)
+    }
+  }
+
+  publish(): void {
+    try {
+      fsyncSync(this.#fd)
+      renameSync(this.#partial, this.#file)
+      this.#close()
+      const folder = openSync(dirname(this.#file), 'r')
+      fsyncSync(folder)
+      closeSync(folder)
+    } catch (error) {
+      throw unwritable(this.#file, error)
+    }
+  }
+
+  /** What was not published goes. */
+  discard(): void {
+    if (!this.#open) return
+    this.#close()
+    rmSync(this.#partial, { force: true })
+  }
+
+  #close(): void {
+    this.#open = false
+    closeSync(this.#fd)
+  }
+}
+
+/** A link stays one: what it names is written. */
+function realName(file: string): string {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined
+      ? join(realpathSync(dirname(file)), basename(file))
+      : realpathSync(file)
+  } catch (error) {
+    throw unwritable(file, error)
+  }
+}
+
+/** What is there keeps the rights that it has; a new file may hold secrets. @throws SafetyRefusal */
+function modeToKeep(file: string): number {
+  const stats = statSync(file, { throwIfNoEntry: false })
+  if (stats === undefined) return PRIVATE
+  if (!stats.isFile())
+    throw new SafetyRefusal(`${file} is ${stats.isDirectory() ? 'a folder' : 'no plain file'}: name a file.`)
+  if (stats.size > 0 && !isExport(file))
+    throw new SafetyRefusal(`${file} is there, and is no export: it is left as it is; name another file.`)
+  return stats.mode & 0o777
+}
+
+function isExport(file: string): boolean {
+  const fd = openSync(file, 'r')
+  try {
+    const head = Buffer.alloc(HEAD_BYTES)
+    return head.subarray(0, readSync(fd, head)).includes(FORMAT)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function unwritable(file: string, error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  if (code === undefined) return error
+  const why = code === 'ENOENT' ? `there is no folder ${dirname(file)}` : code
+  return new UsageProblem(`${file} cannot be written (${why}).`, { cause: error })
+}

@@ -18,6 +18,7 @@ import {
 import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
+import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { takeBack } from './finish-acls.ts'
 import { type CopyOptions, outcomeOptions } from './options.ts'
@@ -67,6 +68,8 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const sourceIdentity = await source.identity()
   if (sourceIdentity === null) throw new UsageProblem(`The source root ${source.name} does not exist.`)
   await refuseEphemeralRoot(source)
+  if (options.acl) requireAcls(source, '--no-acl')
+  if (options.deleteExtras) refuseDeletionAfter(source)
   // Before anything is written or looked at: what somebody else is just making is not for us to judge.
   if (journal !== null) await occupy(target, latestOf(journal), emit)
   if (journal !== null && !job.restart) await beWhoWeWere(target, journal)
@@ -189,9 +192,13 @@ async function refuseStrangers(target: TreeTarget): Promise<void> {
   )
 }
 
-/** The target's own /zookeeper is no place for a child of that name. The source root's own is never listed. */
+/**
+ * The target's own /zookeeper is no place for a child of that name. That of a source's / is never listed; but what holds
+ * parts only may be of another root.
+ */
 async function reservedChild(source: TreeSource, target: TreeTarget, filter: Filter): Promise<boolean> {
-  if (target.rootPath !== '/' || source.rootPath === '/' || filter.judge('zookeeper') === 'out') return false
+  if (target.rootPath !== '/' || filter.judge('zookeeper') === 'out') return false
+  if (source.rootPath === '/' && source.holds === undefined) return false
   const [reply] = await source.lane(0n).stat(['zookeeper'])
   return reply !== undefined && !(reply instanceof ZnodeError && reply.gone)
 }

@@ -4,6 +4,7 @@ import { NO_COUNTERS } from '../tree/counter-rules.ts'
 import { NO_KINDS } from '../tree/create-mode.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { Emit, JobContext } from '../tree/events.ts'
+import { refuseDeletionAfter } from '../tree/losses.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { czxidOfRoot } from '../tree/same-root.ts'
@@ -44,6 +45,7 @@ export async function deleteExtras(
     emit({ type: 'note', message: 'Nothing was deleted, because some znodes failed.' })
     return
   }
+  refuseDeletionAfter(source)
   extras.reportStaying()
   const count = extras.count()
   if (count === 0) return

@@ -97,6 +97,10 @@ class MappedSource implements TreeSource {
     return this.#source.holds
   }
 
+  get lacksAcls(): boolean {
+    return this.#source.lacksAcls === true
+  }
+
   get quotas(): QuotaReader | undefined {
     const { quotas } = this.#source
     if (quotas === undefined) return undefined

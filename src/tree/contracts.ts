@@ -101,6 +101,8 @@ export interface TreeSource {
    * holds, and is neither compared nor counted. @default everything is `in`
    */
   readonly holds?: (path: string) => Verdict
+  /** ACLs were left out when it was made, so that what it shows as such is none. @default false */
+  readonly lacksAcls?: boolean
   /**
    * The whole of it in one pass, where that can be had for less than by asking. Null: not now, ask. To be called
    * before anything is read. Gives nothing when the root does not exist.

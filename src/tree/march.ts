@@ -307,6 +307,7 @@ class March {
     const preparing = this.#hand.prepare?.(pairs) ?? null
     if (preparing !== null) await preparing
     const acted = this.#hand.pairs(pairs)
+    for (const pair of pairs) if (!pair.counted) this.#tellUnread(pair)
     const found: Directory[] = []
     for (const pair of pairs) {
       if (pair.below === null) continue
@@ -317,6 +318,17 @@ class March {
     // The stack is last in, first out: pushed backwards, directories are walked in the order of their names.
     for (const directory of found.reverse()) this.#push(directory)
     await acted
+  }
+
+  /** What only leads on is nobody's to count; but where it cannot be read, what it leads to was not looked at. */
+  #tellUnread(pair: MarchPair): void {
+    const { path, directory, part, source, sourceError, targetError } = pair
+    const side = sourceError !== null ? 'source' : 'target'
+    const error = sourceError ?? (this.#options.descendTargetOnly || source === null ? targetError : null)
+    if (error === null) return
+    if (part !== null) part.incomplete = true
+    const lists = { inSource: side === 'source', inTarget: side === 'target' }
+    this.#hand.unlisted(new Directory(path, directory, lists), side, error)
   }
 
   #hasChildren(pair: MarchPair): boolean {

@@ -7,6 +7,7 @@ import type { Directory } from '../tree/directory.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
+import { requireAcls } from '../tree/losses.ts'
 import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { byPath } from '../tree/path.ts'
@@ -32,6 +33,7 @@ export async function digest(
   context: JobContext,
 ): Promise<JobResult> {
   const { counts, emit, signal } = context
+  if (options.acl) requireAcls(location, '--ignore acl')
   const streamed = await streamDigest(location, options, context)
   if (streamed !== null) return streamed
   if ((await location.identity()) === null)

@@ -85,8 +85,9 @@ class HashHand implements MarchHand {
   async pairs(pairs: MarchPair[]): Promise<void> {
     const { counts } = this.#context
     for (const pair of pairs) {
+      if (!pair.counted) continue
       if (pair.sourceError !== null) this.#fail(pair.path, pair.sourceError)
-      if (pair.source === null || !pair.counted) continue
+      if (pair.source === null) continue
       counts.read++
       counts.phaseDone++
       counts.bytesRead += pair.source.data?.length ?? 0

@@ -5,6 +5,7 @@ import { type CounterOptions, counterRules } from '../tree/counter-rules.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
+import { requireAcls } from '../tree/losses.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { Pace, pause } from '../tree/windows.ts'
@@ -40,6 +41,7 @@ export async function verify(
   const source = withAclMap(unmapped, options.aclMap)
   if ((await source.identity()) === null)
     throw new UsageProblem(`The source root ${source.name} does not exist.`)
+  if (options.acl) for (const place of [source, target]) requireAcls(place, '--ignore acl')
   emit({ type: 'phase', phase: 'verify' })
   const start = await standing(source)
   const targetRoot = await target.identity()

@@ -39,10 +39,12 @@ export async function openArchiveSource(setup: ArchiveSourceSetup): Promise<Tree
     if (generation.form === 'rows') {
       const tree = new RowsTree(archive, generation)
       const holds = (below: string) => tree.holds(absolutePath(path, below))
-      return new StoredSource({ side, name, rootPath: path, tree, losses, holds })
+      return new StoredSource({ side, name, rootPath: path, tree, losses, holds, rootless: true })
     }
     const tree = new ChunkedTree(archive, generation)
-    return new StoredSource({ side, name, rootPath: path, tree, losses, holds: filteredBy(generation, path) })
+    const holds = filteredBy(generation, path)
+    const lacksAcls = generation.origin.options?.acl === false
+    return new StoredSource({ side, name, rootPath: path, tree, losses, holds, lacksAcls })
   } catch (error) {
     archive?.close()
     throw onSide(setup.side, setup.file, error)

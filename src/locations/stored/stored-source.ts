@@ -25,6 +25,10 @@ export interface StoredSetup {
   losses?: readonly string[]
   /** See `TreeSource.holds`. */
   holds?: (path: string) => Verdict
+  /** See `TreeSource.lacksAcls`. */
+  lacksAcls?: boolean
+  /** Its `/` stands for another root: a child `zookeeper` is like any other. */
+  rootless?: boolean
 }
 
 /** As many as an ensemble's: what is in flight there on the other side must not wait for a file. */
@@ -39,15 +43,20 @@ export class StoredSource implements TreeSource, TreeReader {
   readonly sessionsOpened = 0
   readonly throttled = 0
   readonly holds?: (path: string) => Verdict
+  readonly lacksAcls: boolean
+  readonly #rootless: boolean
   readonly #tree: StoredTree
   readonly #losses: readonly string[]
 
-  constructor({ side, name, rootPath, tree, losses = [], holds }: StoredSetup) {
+  constructor(setup: StoredSetup) {
+    const { side, name, rootPath, tree, losses = [], holds } = setup
     this.side = side
     this.name = name
     this.rootPath = rootPath
     this.#tree = tree
     this.#losses = losses
+    this.lacksAcls = setup.lacksAcls === true
+    this.#rootless = setup.rootless === true
     if (holds !== undefined) this.holds = holds
   }
 
@@ -76,7 +85,7 @@ export class StoredSource implements TreeSource, TreeReader {
     return found.map((names, at) => {
       if (names === null) return gone
       if (names instanceof ZnodeError) return names
-      const own = this.rootPath === '/' && paths[at] === ''
+      const own = this.rootPath === '/' && paths[at] === '' && !this.#rootless
       return { names: (own ? names.filter((name) => name !== 'zookeeper') : [...names]).sort(), zxid }
     })
   }

@@ -29,6 +29,8 @@ export interface LivedOptions {
   compression?: string
   /** About how many transactions lie between two snapshots, which are then written while the tree changes. */
   snapCount?: number
+  /** The character set of the server's JVM, which its digests depend on. @default UTF-8 */
+  charset?: string
   /** A folder of its own for the logs. */
   logFolder?: string
   /** Start and kill it once more at the end, so that the newest snapshot is complete and no log follows. */
@@ -36,7 +38,7 @@ export interface LivedOptions {
 }
 
 export async function liveAndDie(options: LivedOptions): Promise<Lived> {
-  const { version, compression = '', snapCount = 100_000, logFolder } = options
+  const { version, compression = '', snapCount = 100_000, charset = 'UTF-8', logFolder } = options
   const directory = mkdtempSync(join(tmpdir(), 'zkferry-datadir-'))
   const server = await startServer({
     version,
@@ -44,6 +46,7 @@ export async function liveAndDie(options: LivedOptions): Promise<Lived> {
     config: logFolder === undefined ? {} : { dataLogDir: logFolder },
     jvm: [
       '-Xmx128m',
+      `-Dfile.encoding=${charset}`,
       `-Dzookeeper.snapCount=${snapCount}`,
       '-Dzookeeper.preAllocSize=64',
       ...(compression === '' ? [] : [`-Dzookeeper.snapshot.compression.method=${compression}`]),

@@ -15,7 +15,10 @@ export async function showsTheSame(options: LivedOptions): Promise<void> {
       expect(mode).toEqual(kind === undefined ? 'persistent' : kind === 'container' ? kind : { ttlMs: kind })
     }
     // A 3.4 server writes no snapshot before it is started a second time.
-    expect(notes.filter((note) => !note.startsWith('There is no snapshot to begin with'))).toEqual([])
+    const told = notes.filter((note) => !note.startsWith('There is no snapshot to begin with'))
+    const unknown =
+      options.charset === 'IBM850' ? [expect.stringContaining('no character set that is known')] : []
+    expect(told).toEqual(unknown)
     expect(source.losses).toEqual([])
     await source.close()
   } finally {

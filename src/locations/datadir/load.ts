@@ -156,6 +156,7 @@ class Loading {
     const replay = new Replay(tree, { blurredTo: blurred, compares: trailer?.digest != null })
     const span = { from: file.zxid, to: at }
     const replayed = await replayLogs(tree, replay, this.#files.logs, span, this.#findings)
+    if (replay.unknownEncoding) this.#findings.note(UNKNOWN_ENCODING)
     if (!salvage && !this.#isFinished(file, filled, replayed)) return null
     this.#check(file.name, replayed, blurredTo)
     if (!salvage) this.#tellRejected(file.name)
@@ -280,11 +281,16 @@ interface Filled {
   trailer: SnapshotTrailer | null
 }
 
+const UNKNOWN_ENCODING =
+  'Some paths are no ASCII, and the digests in the logs fit them in no character set that is known here, so the tree was not compared with them.'
+
 /** False when the snapshot's own digest is of another tree. Zxid 0 stands for none: the server had done nothing yet. */
 function isDigest({ digest }: LoadedTree, trailer: SnapshotTrailer | null, zxid: bigint): boolean {
   const own = trailer?.digest
   if (digest === null || own?.version !== DIGEST_VERSION || zxid === 0n || own.zxid !== zxid) return true
-  return own.value === digest.value
+  if (digest.is(own.value)) return true
+  // A character set of the server's that we do not know makes another digest of such paths.
+  return digest.dependsOnEncoding
 }
 
 /** @param skip counts znodes that cannot be taken; null where they make the snapshot unusable */

@@ -90,6 +90,7 @@ export class DatadirSource implements TreeSource, TreeReader {
   readonly #setup: DatadirSetup
   readonly #files: DatadirFiles
   readonly #findings: Findings
+  moment: string | undefined
   #loading: Promise<StoredSource> | null = null
 
   constructor(setup: DatadirSetup, files: DatadirFiles, findings: Findings) {
@@ -161,6 +162,7 @@ export class DatadirSource implements TreeSource, TreeReader {
         `--at-zxid ${hexZxid(at)} lies ahead: the newest zxid in ${this.name} is ${hexZxid(zxid)}.`,
       )
     }
+    this.moment = `zxid ${hexZxid(zxid)}`
     if (at !== null) this.#findings.note(`The tree is read as it was after zxid ${hexZxid(zxid)}.`)
     const stored = new StoredDatadir(tree, zxid, this.#findings.losses)
     return new StoredSource({ side: this.side, name: this.name, rootPath: this.rootPath, tree: stored })

@@ -80,7 +80,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     target: target.name,
     sourceIdentity,
     targetIdentity: isKnown(targetIdentity) ? targetIdentity : null,
-    options: outcomeOptions(options),
+    options: { ...outcomeOptions(options), ...(source.moment !== undefined && { moment: source.moment }) },
     version: job.version,
   }
   const record = journal ?? job.record
@@ -102,6 +102,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     }
   }
   const resumes = known !== null && known.state !== 'finished'
+  if (resumes && !options.verify) refuseMixture(known, source)
   const begun = resumes && journal !== null && journal.directory(known.id, '') !== null
   const wrote = wroteBefore(record, targetIdentity) || begun || (resumes && known.rootDigest !== null)
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
@@ -123,6 +124,15 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     ).on(source.holds),
     reserved: reserved ? 1 : 0,
   }
+}
+
+/** What was copied already is not looked at again, so all of it has to be of one state. @throws SafetyRefusal */
+function refuseMixture({ id, options }: RunInfo, { name, moment }: TreeSource): void {
+  const then = options.moment ?? moment
+  if (then === moment) return
+  throw new SafetyRefusal(
+    `Run ${id}, which was broken off, read ${then} of ${name}, and this is ${moment}: they would be mixed, unnoticed with --no-verify; leave that out, or begin anew with --restart.`,
+  )
 }
 
 /** @throws OccupiedRefusal */

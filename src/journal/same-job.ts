@@ -26,6 +26,9 @@ export function differenceOfJobs(run: RunInfo, setup: RunSetup): string | null {
     return `another target root (${run.target}, which was made anew since, or is another ensemble's)`
   }
   const [then, now] = [normal(run.options), normal(setup.options)]
+  // A source that has moved on is the same source.
+  delete then.moment
+  delete now.moment
   const keys = new Set([...Object.keys(then), ...Object.keys(now)])
   const changed = [...keys].filter((key) => !isDeepStrictEqual(then[key], now[key])).sort()
   return changed.length === 0

@@ -97,6 +97,10 @@ class MappedSource implements TreeSource {
     return this.#source.holds
   }
 
+  get moment(): string | undefined {
+    return this.#source.moment
+  }
+
   get lacksAcls(): boolean {
     return this.#source.lacksAcls === true
   }

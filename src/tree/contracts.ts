@@ -101,6 +101,8 @@ export interface TreeSource {
    * holds, and is neither compared nor counted. @default everything is `in`
    */
   readonly holds?: (path: string) => Verdict
+  /** Which of the states that the place holds is read, e.g. `generation 3`; known once something was read. */
+  readonly moment?: string | undefined
   /** ACLs were left out when it was made, so that what it shows as such is none. @default false */
   readonly lacksAcls?: boolean
   /**

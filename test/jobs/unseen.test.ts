@@ -3,9 +3,9 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { place, plant } from '../helpers/places.ts'
+import { place, plant, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
-import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { DELETING, freshJournal, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 const CLOSED = ['31:digest:alice:QLmHrPtjxOWvOUHVAGIYx1rmkmM=']
 
@@ -73,5 +73,37 @@ test('an undo brings back a child that is called zookeeper', async () => {
   const undo = fresh('rmr.undo')
   expect((await zkferry(['rmr', '--yes', '--undo', undo, where.location])).code).toBe(0)
   expect((await copy(`archive:${undo}`, where.location)).code).toBe(0)
+  expect(contents(await readTree(where))).toEqual(before)
+})
+
+test('a copy without verification goes on from the state that it began with, or not at all', async () => {
+  const [from, to] = [await place('3.9.5', 'unseen-moment'), await place('3.9.5', 'unseen-moment-to')]
+  await plantMany(from, 4, 500, 10)
+  const archive = `archive:${fresh('a.zkferry')}#/app`
+  for (const data of ['first', 'second']) {
+    await from.client.setData(from.root, Buffer.from(data))
+    expect((await copy(from.location, archive)).code).toBe(0)
+  }
+  const args = ['copy', '--no-verify', '--journal', freshJournal(), archive, to.location]
+  const broken = await zkferryUntil([...args, '--rate', '300'], SOME_DONE, 'SIGINT')
+  expect(broken.summary.status).toBe('interrupted')
+  const other = await zkferry([...args, '--generation', '1'])
+  expect([other.code, other.summary.message]).toEqual([
+    7,
+    expect.stringMatching(/read generation 2 of .*, and this is generation 1: .*--no-verify/),
+  ])
+  expect((await zkferry(args)).code).toBe(0)
+  expect((await zkferry(['verify', archive, to.location])).code).toBe(0)
+})
+
+test('an undo of a removal that was interrupted brings everything back, and ends as done', async () => {
+  const where = await place('3.9.5', 'unseen-interrupted')
+  await plantMany(where, 4, 500, 10)
+  const before = contents(await readTree(where))
+  const undo = fresh('rmr.undo')
+  const args = ['rmr', '--yes', '--rate', '1000', '--undo', undo, where.location]
+  expect((await zkferryUntil(args, DELETING, 'SIGINT')).summary.status).toBe('interrupted')
+  const { code, summary } = await copy(`archive:${undo}`, where.location, '--merge')
+  expect([code, summary.status]).toEqual([0, 'done'])
   expect(contents(await readTree(where))).toEqual(before)
 })

@@ -35,16 +35,16 @@ export async function openArchiveSource(setup: ArchiveSourceSetup): Promise<Tree
     archive = await openArchive(setup.file, setup.passphrase)
     const generation = choose(archive.generations(), setup)
     const { side, name, path } = setup
-    const losses = lossesOf(generation)
+    const moment = `generation ${generation.id}`
     if (generation.form === 'rows') {
       const tree = new RowsTree(archive, generation)
       const holds = (below: string) => tree.holds(absolutePath(path, below))
-      return new StoredSource({ side, name, rootPath: path, tree, losses, holds, rootless: true })
+      return new StoredSource({ side, name, rootPath: path, tree, moment, holds, rootless: true })
     }
     const tree = new ChunkedTree(archive, generation)
-    const holds = filteredBy(generation, path)
+    const [losses, holds] = [lossesOf(generation), filteredBy(generation, path)]
     const lacksAcls = generation.origin.options?.acl === false
-    return new StoredSource({ side, name, rootPath: path, tree, losses, holds, lacksAcls })
+    return new StoredSource({ side, name, rootPath: path, tree, moment, losses, holds, lacksAcls })
   } catch (error) {
     archive?.close()
     throw onSide(setup.side, setup.file, error)
@@ -163,10 +163,10 @@ function listed(generations: readonly Generation[]): string {
   return `it has ${generations.map(({ id }) => id).join(', ')}`
 }
 
-/** What is known to be missing from it. */
+/** What is known to be missing from a whole tree. Parts of one (`rows`) are all there, however their job ended. */
 function lossesOf({ id, origin }: Generation): string[] {
   const { status, message } = origin
-  if (status === 'done' || status === 'different' || status === 'open') return []
+  if (status === 'done' || status === 'different') return []
   return [
     `the job that made generation ${id} ended as ${status}${message === '' ? '' : `: ${message.replace(/\.$/, '')}`}`,
   ]

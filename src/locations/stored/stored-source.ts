@@ -25,6 +25,8 @@ export interface StoredSetup {
   losses?: readonly string[]
   /** See `TreeSource.holds`. */
   holds?: (path: string) => Verdict
+  /** See `TreeSource.moment`. */
+  moment?: string
   /** See `TreeSource.lacksAcls`. */
   lacksAcls?: boolean
   /** Its `/` stands for another root: a child `zookeeper` is like any other. */
@@ -43,6 +45,7 @@ export class StoredSource implements TreeSource, TreeReader {
   readonly sessionsOpened = 0
   readonly throttled = 0
   readonly holds?: (path: string) => Verdict
+  readonly moment: string | undefined
   readonly lacksAcls: boolean
   readonly #rootless: boolean
   readonly #tree: StoredTree
@@ -55,6 +58,7 @@ export class StoredSource implements TreeSource, TreeReader {
     this.rootPath = rootPath
     this.#tree = tree
     this.#losses = losses
+    this.moment = setup.moment
     this.lacksAcls = setup.lacksAcls === true
     this.#rootless = setup.rootless === true
     if (holds !== undefined) this.holds = holds

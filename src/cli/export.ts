@@ -113,7 +113,9 @@ async function run(shell: Shell, text: string, flags: ExportCommandFlags): Promi
     resumed: false,
     version: version(),
   })
-  const result = await exportTree(shell, location, filter.on(location.holds), flags)
+  const result = await exportTree(shell, location, filter.on(location.holds), flags).catch((error: unknown) =>
+    unwritten(shell, error),
+  )
   noteUnmatched(shell, filter, result)
   return result
 }
@@ -180,6 +182,18 @@ async function exportTree(
   return failed > 0
     ? { ...result, status: 'incomplete', message }
     : { ...result, status: 'done', message: '' }
+}
+
+/** @throws what has nothing to do with the output */
+function unwritten({ context: { counts } }: Shell, error: unknown): JobResult {
+  const { name, code, message: said } = error as NodeJS.ErrnoException
+  const staging = typeof code === 'string' && code.startsWith('SQLITE')
+  if (!staging && name !== 'OutputProblem') throw error
+  const message = staging
+    ? `What was read could not be kept on disk until it is written (${code}); nothing was exported.`
+    : said
+  const digest = { source: null, target: null }
+  return { status: 'incomplete', message, counts, digest, sourceMoved: 0, consistency: 'unknown' }
 }
 
 async function openOutput(shell: Shell, file: string) {

@@ -72,7 +72,7 @@ export function parseJson({ line, text }: Entry): unknown {
 }
 
 export function tooDeep(line: number): FormatProblem {
-  return new FormatProblem(`line ${line}: brackets are nested more than ${MOST_DEPTH} deep, and no znode is`)
+  return new FormatProblem(`line ${line}: it is nested more than ${MOST_DEPTH} deep, and no znode is`)
 }
 
 export function sample(text: string): string {

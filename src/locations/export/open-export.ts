@@ -96,6 +96,14 @@ function told(error: unknown, { file, side }: ExportSourceSetup): unknown {
   if (error instanceof FormatProblem)
     return new UsageProblem(`${what} cannot be read: ${error.message}.`, { cause: error })
   const { code, syscall } = error as NodeJS.ErrnoException
+  if (code?.startsWith('SQLITE'))
+    return new LocationProblem(
+      side,
+      `${what} cannot be read: ${tmpdir()} has no room for what is in it (${code}).`,
+      {
+        cause: error,
+      },
+    )
   if (code === undefined || syscall === undefined) return error
   const why = code === 'ENOENT' ? 'there is no such file' : code
   return new LocationProblem(side, `${what} cannot be read (${why}).`, { cause: error })

@@ -20,6 +20,11 @@ const PRIVATE = 0o600
 /** Where an export says that it is one. */
 const HEAD_BYTES = 256
 
+/** What was to be written is not there, and what was there before is as it was. */
+export class OutputProblem extends Error {
+  override name = 'OutputProblem'
+}
+
 export class OutputFile {
   readonly #file: string
   readonly #partial: string
@@ -40,16 +45,17 @@ export class OutputFile {
     }
   }
 
-  /** @throws UsageProblem */
+  /** @throws OutputProblem */
   write(text: string): void {
     const bytes = Buffer.from(text)
     try {
       for (let at = 0; at < bytes.length; ) at += writeSync(this.#fd, bytes, at)
     } catch (error) {
-      throw unwritable(this.#file, error)
+      throw unwritten(this.#file, error)
     }
   }
 
+  /** @throws OutputProblem */
   publish(): void {
     try {
       fsyncSync(this.#fd)
@@ -59,7 +65,7 @@ export class OutputFile {
       fsyncSync(folder)
       closeSync(folder)
     } catch (error) {
-      throw unwritable(this.#file, error)
+      throw unwritten(this.#file, error)
     }
   }
 
@@ -106,6 +112,11 @@ function isExport(file: string): boolean {
   } finally {
     closeSync(fd)
   }
+}
+
+function unwritten(file: string, error: unknown): OutputProblem {
+  const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message
+  return new OutputProblem(`${file} could not be written (${why}).`, { cause: error })
 }
 
 function unwritable(file: string, error: unknown): unknown {

@@ -64,11 +64,14 @@ export class Staging {
     this.#db.pragma('journal_mode = MEMORY')
     this.#db.pragma('synchronous = OFF')
     this.#db.pragma('locking_mode = EXCLUSIVE')
-    this.#db.exec(`
-      CREATE TABLE znode (parent TEXT, name TEXT, data BLOB, acl INTEGER, ttl INTEGER, stat BLOB, sequence INTEGER,
-        PRIMARY KEY (parent, name)) WITHOUT ROWID`)
-    // Nobody else opens it, and it needs no name: it is gone however this process ends.
-    rmSync(file)
+    try {
+      this.#db.exec(`
+        CREATE TABLE znode (parent TEXT, name TEXT, data BLOB, acl INTEGER, ttl INTEGER, stat BLOB, sequence INTEGER,
+          PRIMARY KEY (parent, name)) WITHOUT ROWID`)
+    } finally {
+      // Nobody else opens it, and it needs no name: it is gone however this process ends.
+      rmSync(file)
+    }
     this.#put = this.#db.prepare('INSERT OR REPLACE INTO znode VALUES (?, ?, ?, ?, ?, ?, ?)')
     this.#get = this.#db.prepare('SELECT * FROM znode WHERE parent = ? AND name = ?')
     this.#remove = this.#db.prepare('DELETE FROM znode WHERE parent = ? AND name = ?')

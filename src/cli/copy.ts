@@ -69,7 +69,10 @@ export const MAX_STEPS = 10_000_000
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('<source>', 'host:port[,host:port…]/path, or archive:FILE#/path')
+    .argument(
+      '<source>',
+      'host:port[,host:port…]/path, archive:FILE#/path, datadir:DIR#/path, or export:FILE#/path',
+    )
     .argument('<target>', 'host:port[,host:port…]/path, archive:FILE#/path, or snapshot:DIR#/path')
     .description(
       'Copies the subtree at SOURCE to TARGET and verifies it by reading both again. The same command again resumes an unfinished run; to a file it begins anew each time.',

@@ -150,7 +150,7 @@ async function exportTree(
   const hand = new GatherHand({ staging, aside, acl, since: before.since, context: shell.context })
   const marchOptions = verifyMarch({ acl, filter, ...pace(flags) }, signal)
   const whole = await march(location, location, hand, marchOptions, { from: 'root', target: false })
-  if (!whole) throw new Interrupted('Interrupted: nothing was exported.')
+  if (!whole || signal.aborted) throw new Interrupted('Interrupted: nothing was exported.')
   const still = await stoodStill(location, before)
   const { failed } = counts
   const result = {

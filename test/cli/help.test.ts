@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { cli } from './run-cli.ts'
 
-const COMMANDS = ['copy', 'verify', 'digest', 'rmr', 'runs', 'zkcopy']
+const COMMANDS = ['copy', 'verify', 'digest', 'rmr', 'export', 'import', 'runs', 'zkcopy']
 
 test('--version prints the version alone', async () => {
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))

@@ -1,5 +1,5 @@
 /** Generations of an archive as people and as programs read them. */
-import type { Generation } from '../locations/archive/generation.ts'
+import { type Generation, isComplete } from '../locations/archive/generation.ts'
 import { escapeText } from '../report/escape.ts'
 import { formatBytes, formatCount } from '../report/units.ts'
 
@@ -45,7 +45,7 @@ export function generationRecord(
     znodes,
     bytes,
     zxid,
-    complete: origin.status === 'done',
+    complete: isComplete(generation),
     status: origin.status,
     message: origin.message,
     source: origin.source,

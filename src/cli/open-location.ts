@@ -74,7 +74,9 @@ async function openArchiveAt(
 ): Promise<TreeSource> {
   const { openArchiveSource } = await import('../locations/archive/open.ts')
   const passphrase = passphraseOf(flags, shell.io.env)
-  return openArchiveSource({ file, path, side, name, generation: flags.generation ?? null, passphrase })
+  const generation = flags.generation ?? null
+  const tell = (message: string) => note(shell, message)
+  return openArchiveSource({ file, path, side, name, generation, passphrase, note: tell })
 }
 
 async function openDatadirAt(

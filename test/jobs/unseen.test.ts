@@ -107,3 +107,28 @@ test('an undo of a removal that was interrupted brings everything back, and ends
   expect([code, summary.status]).toEqual([0, 'done'])
   expect(contents(await readTree(where))).toEqual(before)
 })
+
+test('a filtered generation neither takes the place of a whole one nor passes for one', async () => {
+  const [from, to] = [await place('3.9.5', 'unseen-filter'), await place('3.9.5', 'unseen-filter-to')]
+  await plant(from, { '': null, a: 'a', b: 'b' })
+  const file = fresh('a.zkferry')
+  const archive = `archive:${file}#/app`
+  expect((await copy(from.location, archive)).code).toBe(0)
+  for (const flags of [['--include', 'a'], ['--exclude', 'b'], ['--no-acl']])
+    expect((await copy(from.location, archive, ...flags)).code).toBe(0)
+  const listed = await zkferry(['archive', 'list', file])
+  expect(listed.of('generation').map(({ complete }) => complete)).toEqual([true, false, false, false])
+  const daily = await zkferry(['archive', 'prune', '--keep-daily', '1', '--dry-run', file])
+  expect(daily.of('dropped').map(({ generation }) => generation)).toEqual([2, 3])
+  expect((await zkferry(['archive', 'prune', '--keep-last', '2', '--yes', file])).code).toBe(0)
+  const told = async (generation: string) => {
+    const { code, of } = await copy(archive, to.location, '--merge', '--generation', generation)
+    expect(code).toBe(0)
+    return of('note').map(({ message }) => String(message).replace(file, 'FILE'))
+  }
+  expect(await told('3')).toContain(
+    'Generation 3 of FILE was made with --exclude b and holds no more than that; the newest that is whole is --generation 1.',
+  )
+  expect((await told('1')).filter((note) => note.includes('made with'))).toEqual([])
+  expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
+})

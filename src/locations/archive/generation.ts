@@ -39,9 +39,26 @@ export interface Generation {
   origin: Origin
 }
 
-/** Whether the job that made it came to a good end. */
-export function isComplete({ origin }: Generation): boolean {
+/** Whether it holds all of its tree: the job that made it came to a good end, and was asked to leave nothing out. */
+export function isComplete(generation: Generation): boolean {
+  return isDone(generation) && leftOut(generation).length === 0
+}
+
+/** Whether it holds all that its job was asked for. */
+export function isDone({ origin }: Generation): boolean {
   return origin.status === 'done'
+}
+
+/** The options by which its job left something out on purpose, as they were given. */
+export function leftOut({ origin: { options = {} } }: Generation): string[] {
+  const { acl, include, exclude } = options
+  const globs = (flag: string, values: unknown) =>
+    Array.isArray(values) ? values.map((glob) => `${flag} ${glob}`) : []
+  return [
+    ...globs('--include', include),
+    ...globs('--exclude', exclude),
+    ...(acl === false ? ['--no-acl'] : []),
+  ]
 }
 
 interface Stored {

@@ -7,7 +7,7 @@ import { StagedTarget } from '../stored/staged-target.ts'
 import { StoredSource } from '../stored/stored-source.ts'
 import { type ArchiveFile, openArchive, type Passphrase, statOf } from './archive-file.ts'
 import { ChunkedTree } from './chunked-tree.ts'
-import type { Generation } from './generation.ts'
+import { type Generation, isComplete, leftOut } from './generation.ts'
 import { type Keys, newKeys } from './keys.ts'
 import { type Compression, checkCompression } from './packing.ts'
 import { Partial, realFile } from './partial.ts'
@@ -26,6 +26,8 @@ export interface ArchiveSourceSetup {
   /** `null` for the newest that holds the path. */
   generation: number | null
   passphrase: Passphrase | Keys
+  /** Hears what the user should know of the generation. */
+  note?: (message: string) => void
 }
 
 /** @throws LocationProblem, UsageProblem */
@@ -33,8 +35,10 @@ export async function openArchiveSource(setup: ArchiveSourceSetup): Promise<Tree
   let archive: ArchiveFile | null = null
   try {
     archive = await openArchive(setup.file, setup.passphrase)
-    const generation = choose(archive.generations(), setup)
+    const generations = archive.generations()
+    const generation = choose(generations, setup)
     const { side, name, path } = setup
+    tellLeftOut(generation, generations, setup)
     const moment = `generation ${generation.id}`
     if (generation.form === 'rows') {
       const tree = new RowsTree(archive, generation)
@@ -161,6 +165,22 @@ function choose(generations: readonly Generation[], setup: ArchiveSourceSetup): 
 function listed(generations: readonly Generation[]): string {
   if (generations.length === 0) return 'it has none'
   return `it has ${generations.map(({ id }) => id).join(', ')}`
+}
+
+/** Who restores should not take a part for the whole. */
+function tellLeftOut(
+  generation: Generation,
+  generations: readonly Generation[],
+  { file, note }: ArchiveSourceSetup,
+): void {
+  const { id, form, root } = generation
+  const options = leftOut(generation)
+  if (form === 'rows' || options.length === 0) return
+  const whole = generations.findLast((one) => one.root === root && isComplete(one))
+  const other = whole === undefined ? '' : `; the newest that is whole is --generation ${whole.id}`
+  note?.(
+    `Generation ${id} of ${file} was made with ${options.join(' ')} and holds no more than that${other}.`,
+  )
 }
 
 /** What is known to be missing from a whole tree. Parts of one (`rows`) are all there, however their job ended. */

@@ -2,7 +2,7 @@
 import { statSync } from 'node:fs'
 import { type ArchiveFile, openArchive, type Passphrase } from './archive-file.ts'
 import { ChunkReader } from './chunk-store.ts'
-import { type Generation, isComplete, readHeader, writeCatalog } from './generation.ts'
+import { type Generation, isComplete, isDone, readHeader, writeCatalog } from './generation.ts'
 import { Partial, realFile } from './partial.ts'
 import { ArchiveProblem, damaged, onSide } from './problems.ts'
 import { usedBy } from './unused.ts'
@@ -26,23 +26,30 @@ export function chooseDropped(generations: readonly Generation[], rules: KeepRul
     .flatMap((root) => {
       const newestFirst = generations.filter((one) => one.root === root).reverse()
       const kept = new Set([...newestFirst.slice(0, rules.last), ...ofDays(newestFirst, rules.daily)])
-      const complete = newestFirst.find(isComplete)
-      if (complete !== undefined && !rules.dropComplete) kept.add(complete)
+      // A filtered one is complete in its way, and stands in for no whole one.
+      for (const good of rules.dropComplete ? [] : [isDone, isComplete]) {
+        const newest = newestFirst.find(good)
+        if (newest !== undefined) kept.add(newest)
+      }
       return newestFirst.filter((one) => !kept.has(one))
     })
     .sort((a, b) => a.id - b.id)
 }
 
-/** Of each day its newest, a complete one before others. */
+/** Of each day its newest, a complete one before a filtered one, and that before others. */
 function ofDays(newestFirst: readonly Generation[], days: number): Generation[] {
   const chosen = new Map<string, Generation>()
   for (const generation of newestFirst) {
     const day = new Date(generation.made).toDateString()
     const known = chosen.get(day)
     if (known === undefined && chosen.size === days) break
-    if (known === undefined || (!isComplete(known) && isComplete(generation))) chosen.set(day, generation)
+    if (known === undefined || worth(generation) > worth(known)) chosen.set(day, generation)
   }
   return [...chosen.values()]
+}
+
+function worth(generation: Generation): number {
+  return isComplete(generation) ? 2 : isDone(generation) ? 1 : 0
 }
 
 export interface Pruned {

@@ -1,6 +1,8 @@
 /** From the flags of `copy` (and of `zkcopy`, which is a copy) to the job. */
 import { existsSync } from 'node:fs'
 import type { ParsedLocation } from '../locations/parse-location.ts'
+import type { TreeSource } from '../tree/contracts.ts'
+import { UsageProblem } from '../tree/errors.ts'
 import type { JobResult } from '../tree/events.ts'
 import { plural } from '../tree/plural.ts'
 import { readAclMap } from './acl-map.ts'
@@ -45,6 +47,7 @@ export async function runCopy(
   const journal = flags.dryRun ? null : await openRunJournal(shell, request)
   const record = flags.dryRun ? await readRunJournal(shell, request) : null
   const [source, target] = await openBoth(shell, { from, to, sourceAuth, targetAuth, flags })
+  if (to.kind === 'archive') refuseParts(source, to)
   const undo = undoOfCopy(shell, flags, to, journal)
   const { copy } = await import('../copy/copy.ts')
   const result = await copy(
@@ -121,4 +124,12 @@ async function confirmDelete(shell: Shell, flags: CopyFlags, extras: number): Pr
   // A limit that was given is an answer already: the job has checked it.
   if (flags.yes || flags.maxDelete !== undefined || !isInteractive(shell.io)) return true
   return shell.ask(`Delete ${plural(extras, 'znode')} that only the target has?`)
+}
+
+/** Nothing would tell any more which znodes are in it, and which are only the way to them. @throws UsageProblem */
+function refuseParts(source: TreeSource, to: ParsedLocation): void {
+  if (source.holds === undefined) return
+  throw new UsageProblem(
+    `${source.name} holds parts of a tree only (it is an undo, or was made with --include or --exclude), and in ${to.text} they would pass for a whole one; copy the file itself, or into an ensemble or a snapshot.`,
+  )
 }

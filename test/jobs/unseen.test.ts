@@ -121,6 +121,11 @@ test('a filtered generation neither takes the place of a whole one nor passes fo
   const daily = await zkferry(['archive', 'prune', '--keep-daily', '1', '--dry-run', file])
   expect(daily.of('dropped').map(({ generation }) => generation)).toEqual([2, 3])
   expect((await zkferry(['archive', 'prune', '--keep-last', '2', '--yes', file])).code).toBe(0)
+  const again = await copy(archive, `archive:${fresh('b.zkferry')}#/app`, '--generation', '3')
+  expect([again.code, again.summary.message]).toEqual([
+    2,
+    expect.stringContaining('holds parts of a tree only'),
+  ])
   const told = async (generation: string) => {
     const { code, of } = await copy(archive, to.location, '--merge', '--generation', generation)
     expect(code).toBe(0)

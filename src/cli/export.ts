@@ -203,10 +203,10 @@ async function openOutput(shell: Shell, file: string) {
 }
 
 /** As fast as it is read, so that nothing piles up. */
-function stdoutOf({ io: { stdout } }: Shell): Sink {
+function stdoutOf(shell: Shell): Sink {
   return async (text) => {
-    // It ends its lines itself.
-    stdout.line(text.endsWith('\n') ? text.slice(0, -1) : text)
-    await stdout.drained()
+    // The end of a line is not ours to write.
+    shell.data({ type: 'export' }, [text.slice(0, -1)])
+    await shell.io.stdout.drained()
   }
 }

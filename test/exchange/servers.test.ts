@@ -167,7 +167,7 @@ test('a part of a tree is imported and compared in that alone', async () => {
   ])
 })
 
-test("copy's rules hold: dry run, strangers, merge, undo, and a changed file is another job", async () => {
+test("copy's rules hold: dry run, strangers, merge, undo; an edited file is imported again", async () => {
   const to = await place('3.9.5', 'import-rules')
   await plant(to, { '': 'root', a: 'theirs', b: 'only here' })
   const folder = freshFolder()
@@ -187,6 +187,10 @@ test("copy's rules hold: dry run, strangers, merge, undo, and a changed file is 
   const merged = await run('--merge')
   expect([merged.code, merged.summary.znodes.updated]).toEqual([0, 1])
   expect((await to.client.getData(to.at('a'))).data?.toString()).toBe('ours')
+  write('ours, edited')
+  const again = await run('--merge')
+  expect([again.code, again.summary.znodes.updated], again.stderr).toEqual([0, 1])
+  expect((await to.client.getData(to.at('a'))).data?.toString()).toBe('ours, edited')
   const undo = await zkferry(['copy', ...WAIT, '--merge', `archive:${merged.summary.undo}`, to.location])
   expect([undo.code, (await to.client.getData(to.at('a'))).data?.toString()]).toEqual([0, 'theirs'])
   expect(readFileSync(file, 'utf8')).toContain('ours')

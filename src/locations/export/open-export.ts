@@ -57,7 +57,6 @@ interface Setup {
 
 class ExportSource extends StoredSource {
   readonly #staging: Staging
-  readonly #sha256: Buffer
 
   constructor({ side, name, rootPath, staging, contents }: Setup) {
     const { partial, failed, leads, zxid, lacksAcls, sha256 } = contents
@@ -68,14 +67,23 @@ class ExportSource extends StoredSource {
     }
     const losses = failed === 0 ? [] : [`${plural(failed, 'znode')} could not be read when it was exported`]
     const tree = new StagedTree(staging, zxid)
-    super({ side, name, rootPath, tree, losses, lacksAcls, ...(partial || failed > 0 ? { holds } : {}) })
+    const moment = `contents ${sha256.toString('hex').slice(0, 12)}`
+    super({
+      side,
+      name,
+      rootPath,
+      tree,
+      moment,
+      losses,
+      lacksAcls,
+      ...(partial || failed > 0 ? { holds } : {}),
+    })
     this.#staging = staging
-    this.#sha256 = sha256
   }
 
-  /** A file with other contents is another source. */
+  /** Whoever edits a file imports it again: it is the same source, of another moment. */
   override async identity(): Promise<RootIdentity | null> {
-    return { czxid: this.#sha256.readBigInt64BE(0), ctime: this.#sha256.readBigInt64BE(8) }
+    return { czxid: 1n, ctime: 0n }
   }
 
   override async close(): Promise<void> {

@@ -25,7 +25,7 @@ export interface Reading {
 }
 
 export interface FileContents {
-  /** Of the bytes as they were read: what a journal knows the file by. */
+  /** Of the bytes as they were read. */
   sha256: Buffer
   /** Filters left something out, or it could not be read. */
   partial: boolean

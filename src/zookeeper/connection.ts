@@ -152,10 +152,10 @@ export class Connection {
 
   receive(chunk: Buffer): void {
     if (this.#ended) return
-    this.#heartbeat.heard()
     try {
       this.#frames.push(chunk)
       for (let frame = this.#frames.next(); frame !== null; frame = this.#frames.next()) {
+        this.#heartbeat.heard()
         this.#onFrame(frame)
         if (this.#ended) return
       }
@@ -173,6 +173,7 @@ export class Connection {
     if (filled < this.#filled) this.#filled = 0
     if (filled - this.#filled < PROGRESS_BYTES) return
     this.#filled = filled
+    this.#heartbeat.heard()
     this.#heartbeat.answered()
   }
 
@@ -217,24 +218,33 @@ export class Connection {
     const xid = body.int()
     const zxid = body.long()
     const errno = body.int()
-    if (zxid > 0n) this.#listener.onZxid(zxid)
     if (xid > 0) return this.#onReply(xid, zxid, errno, body)
     if (errno === Errno.saslRequired && xid !== Xid.sasl)
       return this.end(new AuthFailedError(this.endpoint.label, null, null, errno))
     switch (xid) {
       case Xid.sasl:
         return this.#onSaslReply(errno, body)
-      case Xid.notification:
-        return this.#listener.onWatchEvent(readNotification(body, zxid))
+      case Xid.notification: {
+        const event = readNotification(body, zxid)
+        this.#saw(zxid)
+        return this.#listener.onWatchEvent(event)
+      }
       case Xid.ping:
+        this.#saw(zxid)
         return this.#pings.shift()?.resolve()
       case Xid.auth:
         return this.#onAuthReply(errno)
       case Xid.setWatches:
+        this.#saw(zxid)
         if (errno === 0) return this.#setWatches.shift()?.resolve()
         return this.#lose(`it could not restore watches (error ${errno})`)
     }
     throw new MalformedRecordError(`a reply with xid ${xid}`)
+  }
+
+  /** Of a frame that makes sense: a wrong zxid would make every server seem to be behind, for as long as the session lives. */
+  #saw(zxid: bigint): void {
+    if (zxid > 0n) this.#listener.onZxid(zxid)
   }
 
   #stepOfSasl(token: Buffer): Promise<Buffer | null> {
@@ -283,6 +293,7 @@ export class Connection {
       errno === 0
         ? operation.read(body, zxid, request)
         : (operation.recover?.(errno, zxid, request) ?? serverError(burst, index, errno))
+    this.#saw(zxid)
     this.#inFlight.removeHead()
     this.answered = true
     this.#heartbeat.answered()

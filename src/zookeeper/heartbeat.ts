@@ -1,7 +1,8 @@
 /**
  * Keeps a session alive while nothing else is sent, and notices a server that has gone silent.
  *
- * Pings after a third of the session timeout, gives up after two thirds without a byte. A server answers in the order
+ * Pings after a third of the session timeout, gives up after two thirds in which no frame was completed or came well
+ * along: after a length that is not one, pings' answers would fill the frame for ever. A server answers in the order
  * of the requests, pings included: one that goes on answering pings while it owes other answers for two whole
  * timeouts will not give them any more.
  */
@@ -39,6 +40,7 @@ export class Heartbeat {
     this.#lastSent = performance.now()
   }
 
+  /** A whole frame, or a good piece of a long one. */
   heard(): void {
     this.#lastHeard = performance.now()
   }

@@ -2,9 +2,10 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { OPEN_ACL } from '../../src/zookeeper/index.ts'
+import { OPEN_ACL, ZooKeeperClient } from '../../src/zookeeper/index.ts'
 import { type Place, place, plant, plantMany } from '../helpers/places.ts'
 import { type Outcome, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
+import { startServer } from '../servers/index.ts'
 import { freshFolder } from './contract.ts'
 
 let from: Place
@@ -79,6 +80,22 @@ describe('a folder that has data', () => {
     expect(code).toBe(7)
     expect(stderr).toContain(`names the process ${process.pid}, which is alive`)
     expect(filesIn(folder)).toMatchObject(BEFORE)
+  })
+
+  test.runIf(process.platform === 'linux')('is open in a server that wrote to it', async () => {
+    const folder = prepared({})
+    const server = await startServer({ version: '3.9.5', dataDir: folder })
+    try {
+      const client = await ZooKeeperClient.connect({ connect: server.connectString })
+      await client.create('/lives', null)
+      const { code, stderr } = await copy(folder, '--force')
+      expect(code, stderr).toBe(7)
+      expect(stderr).toContain(`has ${join(folder, 'version-2', 'log.1')} open`)
+      expect(await client.exists('/lives')).not.toBeNull()
+      await client.close()
+    } finally {
+      await server.stop()
+    }
   })
 
   test('belongs to another member', async () => {

@@ -7,6 +7,7 @@ import { constants, existsSync, mkdirSync } from 'node:fs'
 import { copyFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { SafetyRefusal, UsageProblem } from '../../tree/errors.ts'
+import { refuseRunning } from './running-server.ts'
 
 export const VERSION_FOLDER = 'version-2'
 const MYID = 'myid'
@@ -160,7 +161,7 @@ export class Landing {
   async #refuseData(): Promise<void> {
     const { name, force } = this.#setup
     for (const { id, directory } of this.members) {
-      await refuseRunning(directory)
+      await refuseRunning(directory, VERSION_FOLDER)
       if (force) continue
       const [something] = await contentsOf(join(directory, VERSION_FOLDER))
       if (something !== undefined) {
@@ -175,25 +176,6 @@ export class Landing {
         )
       }
     }
-  }
-}
-
-/** Where ZooKeeper's own scripts started a server, they left its process id. @throws SafetyRefusal */
-async function refuseRunning(directory: string): Promise<void> {
-  const file = join(directory, 'zookeeper_server.pid')
-  const pid = Number(await readText(file))
-  if (!Number.isSafeInteger(pid) || pid <= 0 || !isAlive(pid)) return
-  throw new SafetyRefusal(
-    `A server seems to run on ${directory}: ${file} names the process ${pid}, which is alive; stop it, or remove that file if it is no server.`,
-  )
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }
 

@@ -61,9 +61,13 @@ export class Kinds implements Modes {
       if (this.#plain)
         return [`The target does not make ${what}: there they are plain znodes, which stay (--plain-kinds).`]
       if (support === 'off')
-        return [`The target does not make ${what}: zookeeper.extendedTypesEnabled is off on its servers.`]
+        return [
+          `The target does not make ${what}: zookeeper.extendedTypesEnabled is off on its servers; with --plain-kinds they would be plain znodes.`,
+        ]
       const since = kind === 'ttl' ? '3.5.3' : '3.5.1'
-      return [`The target does not make ${what}: its servers are older than ${since}.`]
+      return [
+        `The target does not make ${what}: its servers are older than ${since}; with --plain-kinds they would be plain znodes.`,
+      ]
     })
     return sentences.length === 0 ? null : sentences.join(' ')
   }

@@ -6,7 +6,7 @@ import type { JournalReader, RunInfo } from '../journal/index.ts'
 import { restoreAclMap } from '../tree/acl-map.ts'
 import type { RootIdentity, TreeSource } from '../tree/contracts.ts'
 import { Interrupted, LocationProblem, SafetyRefusal } from '../tree/errors.ts'
-import { type JobContext, type JobEvent, newCounts } from '../tree/events.ts'
+import { type Emit, type JobContext, type JobEvent, newCounts } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
 import { verify } from '../verify/verify.ts'
 
@@ -74,6 +74,14 @@ export async function requireIdentical(
     )
   }
   const before = await source.position()
+  let [differences, missing] = [0, 0]
+  const emit: Emit = (event) => {
+    if (event.type === 'difference') {
+      differences++
+      if (event.what.includes('missing-in-source')) missing++
+    }
+    if (OF_INTEREST.has(event.type)) context.emit(event)
+  }
   const { versions, containers } = run.options
   const result = await verify(
     source,
@@ -93,13 +101,15 @@ export async function requireIdentical(
       },
     },
     // What a comparison says of ephemerals and counters is no news of the removal.
-    { ...context, emit: (event) => OF_INTEREST.has(event.type) && context.emit(event) },
+    { ...context, emit },
   )
   if (result.status === 'interrupted')
     throw new Interrupted('Interrupted while comparing; nothing was deleted.')
   if (result.status !== 'identical') {
+    // What a removal leaves when it is broken off.
+    const partly = differences > 0 && differences === missing
     throw new SafetyRefusal(
-      `${source.name} and its copy ${target.name} are not identical now: ${result.message.replace(/\.$/, '')}; nothing was deleted.`,
+      `${source.name} and its copy ${target.name} are not identical now: ${result.message.replace(/\.$/, '')}; nothing was deleted${partly ? '. Where an earlier rmr was broken off, rmr without --if-verified removes the rest' : ''}.`,
     )
   }
   const message = `${source.name} and its copy ${target.name} are identical, digest ${result.digest.source}`

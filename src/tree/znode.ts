@@ -22,6 +22,21 @@ export interface Stat {
   pzxid: bigint
 }
 
+/** Of a znode whose history nobody told. */
+export const NO_STAT: Stat = {
+  czxid: 0n,
+  mzxid: 0n,
+  ctime: 0n,
+  mtime: 0n,
+  version: 0,
+  cversion: 0,
+  aversion: 0,
+  ephemeralOwner: 0n,
+  dataLength: 0,
+  numChildren: 0,
+  pzxid: 0n,
+}
+
 /** Data as ZooKeeper keeps them: `null` and empty are two different things. */
 export type Data = Buffer | null
 

@@ -1,11 +1,12 @@
 /** What other tools write: one JSON object, keyed by absolute paths. */
 import { aclList, OPEN_ACL } from '../../tree/acl.ts'
 import type { Data } from '../../tree/znode.ts'
+import { NO_STAT } from '../../tree/znode.ts'
 import { existingPathFlaw } from '../../zookeeper/path.ts'
 import type { StagedZnode } from '../stored/staging.ts'
 import { aclEntry } from './acl-text.ts'
 import { FormatProblem, shown } from './problem.ts'
-import { BASE, NO_STAT } from './record.ts'
+import { BASE } from './record.ts'
 import { bytesOf } from './text.ts'
 
 export type FlatFormat = 'zoocreeper' | 'zk_shell' | 'plain'

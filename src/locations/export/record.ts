@@ -1,7 +1,7 @@
 /** A znode as one record of JSON or YAML: see docs/export.md, which is the promise. */
 import { OPEN_ACL } from '../../tree/acl.ts'
 import { type CreateMode, LONGEST_TTL_MS } from '../../tree/create-mode.ts'
-import type { Data, Stat } from '../../tree/znode.ts'
+import { type Data, NO_STAT, type Stat } from '../../tree/znode.ts'
 import { existingPathFlaw } from '../../zookeeper/path.ts'
 import type { StagedZnode } from '../stored/staging.ts'
 import { type AclObject, aclFromText, aclToText } from './acl-text.ts'
@@ -59,20 +59,6 @@ const ZXIDS = ['czxid', 'mzxid', 'pzxid'] as const
 const TIMES = ['ctime', 'mtime'] as const
 const FIELDS = ['path', 'leads', 'data', 'base64', 'acl', 'kind', 'ttl', 'sequence', 'version', 'stat']
 const MOST_SEQUENCE = 0x7fffffff
-
-export const NO_STAT: Stat = {
-  czxid: 0n,
-  mzxid: 0n,
-  ctime: 0n,
-  mtime: 0n,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: 0n,
-  dataLength: 0,
-  numChildren: 0,
-  pzxid: 0n,
-}
 
 /** `path` is below the location's root. */
 export function toRecord(

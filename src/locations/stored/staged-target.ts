@@ -20,7 +20,7 @@ import {
 import { LocationProblem, UsageProblem } from '../../tree/errors.ts'
 import { absolutePath } from '../../tree/path.ts'
 import type { QuotaWriter } from '../../tree/quota.ts'
-import { nextSequence, type Stat } from '../../tree/znode.ts'
+import { NO_STAT, nextSequence } from '../../tree/znode.ts'
 import { StagedTree } from './staged-tree.ts'
 import { Staging } from './staging.ts'
 import { StoredSource } from './stored-source.ts'
@@ -51,19 +51,6 @@ export interface StagedSetup {
 }
 
 const EMPTY = Buffer.alloc(0)
-const NO_STAT: Stat = {
-  czxid: 0n,
-  mzxid: 0n,
-  ctime: 0n,
-  mtime: 0n,
-  version: 0,
-  cversion: 0,
-  aversion: 0,
-  ephemeralOwner: 0n,
-  dataLength: 0,
-  numChildren: 0,
-  pzxid: 0n,
-}
 
 export class StagedTarget implements TreeTarget {
   readonly side: Side

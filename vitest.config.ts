@@ -9,10 +9,10 @@ export default defineConfig(({ mode }) => {
       exclude: long ? [] : ['test/matrix/**', 'test/soak/**'],
       globalSetup: ['test/servers/global-setup.ts'],
       setupFiles: ['test/servers/end-with-runner.ts'],
-      // Each file in a process of its own: native modules, signals and exit codes are tested. Two cores are assumed,
+      // Each file in a process of its own: native modules, signals and exit codes are tested. Much of a test is waiting: two cores are assumed,
       // and the servers need their share of them.
       pool: 'forks',
-      maxWorkers: 2,
+      maxWorkers: 3,
       maxConcurrency: 2,
       testTimeout: long ? 3_600_000 : 60_000,
       // Real servers, killed and paused on a machine that others use, too: a run that nobody watches tries again, and says so.

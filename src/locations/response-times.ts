@@ -9,6 +9,10 @@ export interface Pacing {
   first: number
   least: number
   most: number
+  /** Groups of znodes at once, at least: while one is read, the one before it is written. */
+  groups: number
+  /** In one batch of writes, at most. */
+  changes: number
   /** Added after each answer in time. */
   step: number
   /** What is left after an answer that took too long. */
@@ -21,14 +25,15 @@ export interface Pacing {
 
 /** What one group of znodes, and one batch of writes, are at full speed. */
 const GROUP = 256
-const CHANGES = 1000
-const LEAST_CHANGES = 50
+const LEAST_CHANGES = 20
 
 /** Always on: only for servers that are in trouble. */
 export const MILD: Pacing = {
   first: 16 * GROUP,
   least: GROUP / 2,
   most: 16 * GROUP,
+  groups: 1,
+  changes: 1000,
   step: GROUP / 2,
   shrink: 0.7,
   limit: (floorMs) => Math.max(8 * floorMs, floorMs + 250),
@@ -38,11 +43,13 @@ export const MILD: Pacing = {
 /** `--gentle` */
 export const GENTLE: Pacing = {
   first: 128,
-  least: 32,
+  least: 12,
   most: 4 * GROUP,
+  groups: 3,
+  changes: 40,
   step: 8,
   shrink: 0.7,
-  limit: (floorMs) => Math.max(3 * floorMs, floorMs + 2),
+  limit: (floorMs) => Math.max(3 * floorMs, floorMs + 0.5),
   everyMs: 20,
 }
 
@@ -74,7 +81,7 @@ export class ResponseTimes {
 
   /** Groups of znodes that may be read at once. */
   get groups(): number {
-    return Math.max(1, Math.ceil(this.#requests / GROUP))
+    return Math.max(this.#pacing.groups, Math.ceil(this.#requests / GROUP))
   }
 
   /** Requests in flight of one group. */
@@ -84,7 +91,7 @@ export class ResponseTimes {
 
   /** Changes in one batch of writes, and batches in flight. */
   get changes(): number {
-    return Math.round(Math.min(CHANGES, Math.max(LEAST_CHANGES, this.#requests)))
+    return Math.round(Math.min(this.#pacing.changes, Math.max(LEAST_CHANGES, this.#requests)))
   }
 
   get batches(): number {

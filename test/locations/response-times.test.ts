@@ -30,7 +30,7 @@ describe.each([
     expect(slowed).toEqual([[late, expect.closeTo(1, 1)]])
     answer(late, 300)
     expect(measured.requests).toBe(pacing.least)
-    expect(measured.groups).toBe(1)
+    expect(measured.groups).toBe(pacing.groups)
     const [before, shrunk] = [measured.requests, measured.throttled]
     answer(1, 5)
     expect([measured.requests, measured.throttled]).toEqual([before + 5 * pacing.step, shrunk])
@@ -66,9 +66,9 @@ test('at full speed nothing is smaller than without it', () => {
   expect([measured.groups, measured.window, measured.changes, measured.batches]).toEqual([16, 256, 1000, 4])
 })
 
-test('a gentle copy asks for one group at a time, and writes small batches, one after the other', () => {
+test('a gentle copy asks for three small groups at a time, and writes small batches, one after the other', () => {
   const { measured } = times(GENTLE)
-  expect(measured.groups).toBe(1)
-  expect(measured.window).toBe(GENTLE.first)
-  expect([measured.changes, measured.batches]).toEqual([GENTLE.first, 1])
+  expect(measured.groups).toBe(3)
+  expect(measured.window).toBe(Math.floor(GENTLE.first / 3))
+  expect([measured.changes, measured.batches]).toEqual([40, 1])
 })

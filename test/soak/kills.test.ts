@@ -19,6 +19,8 @@ const SEED = process.env.ZKFERRY_SEED ?? String(Date.now() % 1_000_000)
 const LANES = 2
 /** From the start of the process: past its end, too, so that each copy comes to its end now and then. */
 const LATEST_MS = 900
+/** Later with each kill of one copy: a busy machine takes longer to start, and a copy that never goes on shows nothing. */
+const LATER_MS = 50
 
 const begun = performance.now()
 let kills = 0
@@ -75,8 +77,8 @@ async function lane(name: string): Promise<void> {
         ZKFERRY_SOURCE_AUTH: `digest ${OWNER}`,
         ...(known && { ZKFERRY_TARGET_AUTH: `digest ${OWNER}` }),
       }
-      for (;;) {
-        const { code, stderr, of } = await runOrKill(args, env, random.below(LATEST_MS))
+      for (let latest = LATEST_MS; ; latest += LATER_MS) {
+        const { code, stderr, of } = await runOrKill(args, env, random.below(latest))
         // Without an identity there, what is locked can be proved once: a run that is done is not begun anew.
         if (code === 0 || isDone(journal)) break
         const said = [...of('run'), ...of('note'), ...of('failed').slice(0, 5)].map((line) =>

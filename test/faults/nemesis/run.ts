@@ -82,12 +82,7 @@ class Run {
       if (code !== 0) throw new Error(`a copy without any fault ended with ${code}: ${message}`)
     }
     if (job === 'copy --delete') {
-      const paths = [...(await readAll(client, root))].filter(([, { ephemeral }]) => !ephemeral)
-      await changeTree(
-        client,
-        paths.map(([path]) => (path === '' ? root : `${root}/${path}`)),
-        seed,
-      )
+      await changeTree(client, root, await readAll(client, root), seed)
     }
     if (job === 'verify' && unlike) await this.#spoil()
     this.#sentinel = JSON.stringify([...(await readAll(this.#target.client, SENTINEL))])

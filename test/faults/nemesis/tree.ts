@@ -85,17 +85,20 @@ function stepsOf(client: ZooKeeperClient, path: string, random: RandomStream): (
   return steps
 }
 
-/** Removes, changes and adds some znodes of a tree that was read; never an ephemeral. */
+/** Removes, changes and adds some znodes of a tree that was read; never an ephemeral, nor a znode that has one. */
 export async function changeTree(
   client: ZooKeeperClient,
-  paths: readonly string[],
+  root: string,
+  tree: ReadonlyMap<string, { ephemeral: boolean }>,
   seed: string,
 ): Promise<void> {
   const random = new RandomStream(`change ${seed}`)
-  const leaves = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}/`)))
-  for (const path of paths.slice(1)) {
+  const parents = new Set([...tree.keys()].map((path) => path.slice(0, Math.max(0, path.lastIndexOf('/')))))
+  for (const [below, { ephemeral }] of tree) {
+    if (ephemeral || below === '') continue
+    const path = `${root}/${below}`
     const kind = random.below(12)
-    if (kind === 0 && leaves.includes(path)) await client.delete(path)
+    if (kind === 0 && !parents.has(below)) await client.delete(path)
     else if (kind === 1) await client.setData(path, dataOf(random))
     else if (kind === 2) await client.setACL(path, aclOf(random))
     else if (kind === 3) await client.create(`${path}/new`, dataOf(random), { acl: aclOf(random) })

@@ -5,50 +5,27 @@
  * deleted. Everything that is deleted was seen by the count, or stands below something that was.
  */
 import { PathSpool } from '../journal/index.ts'
-import {
-  type Change,
-  type ChangeOutcome,
-  type Former,
-  type Side,
-  type TreeTarget,
-  type UndoRecord,
-  ZnodeError,
-} from '../tree/contracts.ts'
+import type { TreeTarget } from '../tree/contracts.ts'
 import { Directory } from '../tree/directory.ts'
 import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult, Status } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
-import { readFormers } from '../tree/formers.ts'
-import { type Advance, type MarchHand, type MarchPair, march } from '../tree/march.ts'
-import { isEphemeral } from '../tree/pairs.ts'
+import { type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
-import { czxidOfRoot } from '../tree/same-root.ts'
 import { Pace } from '../tree/windows.ts'
-import type { Stat } from '../tree/znode.ts'
+import { Census, type CensusOptions } from './census.ts'
+import { Deleter, type Doomed } from './deleter.ts'
 
 const BATCH = 500
 const BATCHES_IN_FLIGHT = 6
-/** How often a znode that got children meanwhile is tried again. */
-const MAX_TRIES = 5
-const ANY_VERSION = -1
 const NOT_KEPT = 'Ephemerals are not in the undo file: they belong to their sessions.'
 
-export interface RmrOptions {
-  dryRun: boolean
-  /** Refuse when there are more znodes than this; `null` is no limit. */
-  maxDelete: number | null
-  /** Remove what is below the root, not the root itself. */
-  keepRoot: boolean
-  withEphemerals: boolean
-  /** Refuse when anything persistent is newer than this zxid: it is in no copy. `null`: do not look. */
-  copiedUpTo: bigint | null
+export interface RmrOptions extends CensusOptions {
   concurrency: number
   rate: number | null
   confirm: (counted: { znodes: number; bytes: number; ephemerals: number }) => Promise<boolean>
   /** Somebody is asked, and may take a while to answer: only then is read what has to be kept. */
   asks: boolean
-  /** Gets everything persistent before it is deleted; `null` to keep nothing. */
-  undo: UndoRecord | null
 }
 
 export async function rmr(
@@ -64,12 +41,7 @@ class Removal {
   readonly #options: RmrOptions
   readonly #context: JobContext
   readonly #pace: Pace
-  /** Counted as deleted already, when a parent of theirs had to be swept. */
-  readonly #swept = new Set<string>()
   #ephemerals = 0
-  /** Nothing has been sent that deletes. */
-  #untouched = true
-  #czxid = 0n
 
   constructor(location: TreeTarget, options: RmrOptions, context: JobContext) {
     this.#location = location
@@ -87,13 +59,19 @@ class Removal {
     }
     const before = await this.#location.identity()
     if (before === null) throw new UsageProblem(`The root ${name} does not exist.`)
-    this.#czxid = before.czxid
     if (!this.#options.dryRun) {
       const unsure = await this.#location.occupy?.({ command: 'rmr', run: null })
       if (unsure) this.#context.emit({ type: 'note', message: unsure })
     }
     const { asks, dryRun, undo } = this.#options
     const keepsAtOnce = undo !== null && !dryRun && !asks
+    const deleter = new Deleter(
+      this.#location,
+      this.#options,
+      before.czxid,
+      (census, below) => this.#march(census, below),
+      this.#context,
+    )
     let spool = new PathSpool()
     try {
       const early = await this.#census(spool, keepsAtOnce)
@@ -108,10 +86,10 @@ class Removal {
         const changed = await this.#recount(spool)
         if (changed !== null) return changed
       }
-      return await this.#delete(spool)
+      return await this.#delete(spool, deleter)
     } finally {
       spool.close()
-      if (this.#untouched) undo?.forget()
+      if (deleter.untouched) undo?.forget()
     }
   }
 
@@ -152,17 +130,21 @@ class Removal {
     this.#context.emit({ type: 'phase', phase: 'count' })
     const census = new Census(spool, this.#options, this.#context, { keeps })
     await this.#location.position()
-    const whole = await march(this.#location, this.#location, census, this.#marchOptions(keeps), {
-      from: 'root',
-      target: false,
-    })
-    return whole ? census : null
+    return (await this.#march(census)) ? census : null
   }
 
-  #marchOptions(data: boolean) {
-    return {
+  /** From the root, or of what is `below` a znode that is counted already. */
+  #march(census: Census, below?: string): Promise<boolean> {
+    const start: MarchStart =
+      below === undefined
+        ? { from: 'root', target: false }
+        : {
+            from: 'directories',
+            directories: [new Directory(below, null, { inSource: true, inTarget: false })],
+          }
+    const options = {
       acl: true,
-      data,
+      data: census.keeps,
       targetOnlyData: false,
       filter: new Filter(),
       concurrency: this.#options.concurrency,
@@ -171,6 +153,7 @@ class Removal {
       descendTargetOnly: false,
       signal: this.#context.signal,
     }
+    return march(this.#location, this.#location, census, options, start)
   }
 
   #refusal(census: Census): SafetyRefusal | null {
@@ -194,7 +177,7 @@ class Removal {
     return null
   }
 
-  async #delete(spool: PathSpool): Promise<JobResult> {
+  async #delete(spool: PathSpool, deleter: Deleter): Promise<JobResult> {
     const { emit, counts, signal } = this.#context
     await this.#options.undo?.synced()
     if (this.#options.undo !== null && this.#ephemerals > 0) emit({ type: 'note', message: NOT_KEPT })
@@ -205,8 +188,8 @@ class Removal {
     let batch: Doomed[] = []
     let failure: unknown = null
     const send = (doomed: Doomed[]) => {
-      this.#untouched = false
-      const sent: Promise<void> = this.#deleteBatch(doomed)
+      const sent: Promise<void> = deleter
+        .delete(doomed)
         .catch((error: unknown) => {
           failure ??= error
         })
@@ -231,122 +214,6 @@ class Removal {
     return this.#result('done', '')
   }
 
-  /** Gone is gone, whoever removed it; but what somebody has made in its place is not what was counted. */
-  async #refuseAnother(): Promise<void> {
-    const now = await czxidOfRoot(this.#location)
-    if (now === null || now === this.#czxid) return
-    const { deleted } = this.#context.counts
-    throw new SafetyRefusal(
-      `${this.#location.name} was removed and made anew by somebody else while it was being removed; that was noticed after ${plural(deleted, 'znode')}, and nothing more is deleted.`,
-    )
-  }
-
-  async #deleteBatch(doomed: Doomed[]): Promise<void> {
-    await this.#refuseAnother()
-    const outcomes = await this.#location.write(doomed.map(deletion))
-    const open: Doomed[] = []
-    for (const [at, one] of doomed.entries()) {
-      if (outcomes[at] === 'done') this.#deleted()
-      else open.push(one)
-    }
-    if (open.length > 0) await this.#deleteSlowly(open)
-  }
-
-  /** One by one, after something in the batch was refused or the connection was lost. */
-  async #deleteSlowly(doomed: Doomed[]): Promise<void> {
-    let open = doomed
-    for (let tries = 1; open.length > 0; tries++) {
-      await this.#location.settle()
-      await this.#refuseAnother()
-      const outcomes = await this.#location.writeEach(open.map(deletion))
-      const again: Doomed[] = []
-      const changed: Doomed[] = []
-      for (const [at, one] of open.entries()) {
-        const outcome = outcomes[at] as ChangeOutcome
-        // Gone already is what was wanted, whoever did it.
-        if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
-          if (!this.#swept.delete(one.path)) this.#deleted()
-        } else if (tries === MAX_TRIES) this.#fail(one.path, outcome)
-        else if (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP') again.push(one)
-        else if (outcome.code === 'BADVERSION') changed.push(one)
-        else if (outcome.code === 'NOTEMPTY' && (await this.#newChildren(one.path))) again.push(one)
-        else this.#fail(one.path, outcome)
-      }
-      if (changed.length > 0) again.push(...(await this.#keepAnew(changed)))
-      open = again
-    }
-  }
-
-  /** What was set after it was counted is kept as it is now. In the order of the paths, with what is there now. */
-  async #keepAnew(changed: readonly Doomed[]): Promise<Doomed[]> {
-    const { undo } = this.#options
-    if (undo === null) return []
-    const doomed: Doomed[] = []
-    const paths = changed.map(({ path }) => path)
-    await readFormers(paths, this.#location.settled, async (read) => {
-      const formers: { path: string; former: Former }[] = []
-      for (const { path, former } of read) {
-        if (former === null) {
-          if (!this.#swept.delete(path)) this.#deleted()
-        } else if (former instanceof ZnodeError) this.#fail(path, former)
-        else {
-          doomed.push({ path, version: former.stat.version })
-          if (!isEphemeral(former.stat)) formers.push({ path, former })
-        }
-      }
-      undo.release(formers.map(({ path }) => path))
-      undo.keep(formers)
-    })
-    await undo.synced()
-    return doomed
-  }
-
-  /** A child made meanwhile goes too, unless it is an ephemeral that the user did not agree to. */
-  async #newChildren(path: string): Promise<boolean> {
-    const spool = new PathSpool()
-    try {
-      const keeps = this.#options.undo !== null
-      const below = new Census(spool, this.#options, this.#context, { below: true, keeps })
-      const directory = await this.#subtree(path, below)
-      if (!directory || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals))
-        return false
-      await this.#options.undo?.synced()
-      const doomed = [...spool.backward()].map((one) => ({ path: one.path, version: one.value }))
-      await this.#refuseAnother()
-      const outcomes = await this.#location.writeEach(doomed.map(deletion))
-      for (const [at, each] of doomed.entries()) {
-        if (outcomes[at] !== 'done') continue
-        this.#deleted()
-        this.#swept.add(each.path)
-      }
-      return true
-    } finally {
-      spool.close()
-    }
-  }
-
-  async #subtree(path: string, census: Census): Promise<boolean> {
-    const start = {
-      from: 'directories' as const,
-      directories: [new Directory(path, null, { inSource: true, inTarget: false })],
-    }
-    return march(this.#location, this.#location, census, this.#marchOptions(census.keeps), start)
-  }
-
-  #deleted(): void {
-    this.#context.counts.deleted++
-    this.#context.counts.phaseDone++
-  }
-
-  #fail(path: string, outcome: ChangeOutcome): void {
-    const error =
-      outcome instanceof ZnodeError
-        ? outcome
-        : new ZnodeError('UNSETTLED', 'it is not known whether it was deleted')
-    this.#context.counts.failed++
-    this.#context.emit({ type: 'failed', path, side: 'source', code: error.code, message: error.message })
-  }
-
   #result(status: Status, message: string): JobResult {
     return {
       status,
@@ -356,105 +223,5 @@ class Removal {
       sourceMoved: 0,
       consistency: 'unknown',
     }
-  }
-}
-
-/** `version`: what is kept, or −1 where nothing is. */
-interface Doomed {
-  path: string
-  version: number
-}
-
-function deletion({ path, version }: Doomed): Change {
-  return { kind: 'delete', path, version, former: 'kept' }
-}
-
-/** The hand that counts, and remembers every path; and keeps what is there, when it is to be deleted at once. */
-class Census implements MarchHand {
-  znodes = 0
-  bytes = 0
-  ephemerals = 0
-  firstEphemeral = ''
-  firstNewer: string | null = null
-  unread = 0
-  readonly keeps: boolean
-  readonly #spool: PathSpool
-  readonly #options: RmrOptions
-  readonly #context: JobContext
-  readonly #below: boolean
-
-  /** `below`: of a znode that is counted already. `keeps`: data are read, and what is there is kept. */
-  constructor(
-    spool: PathSpool,
-    options: RmrOptions,
-    context: JobContext,
-    { below = false, keeps }: { below?: boolean; keeps: boolean },
-  ) {
-    this.#spool = spool
-    this.#options = options
-    this.#context = context
-    this.#below = below
-    this.keeps = keeps
-  }
-
-  async pairs(pairs: MarchPair[]): Promise<void> {
-    const { counts, emit } = this.#context
-    const formers: { path: string; former: Former }[] = []
-    for (const pair of pairs) {
-      if (pair.sourceError !== null) this.#fail(pair.path, pair.sourceError)
-      if (pair.source === null) continue
-      if (!this.#below) {
-        counts.read++
-        counts.phaseDone++
-      }
-      const { stat, acl, data } = pair.source
-      if (isEphemeral(stat)) {
-        this.ephemerals++
-        this.firstEphemeral ||= pair.path
-      } else if (this.#isNewer(stat)) this.firstNewer ??= pair.path
-      if (pair.path === '' && this.#options.keepRoot) continue
-      this.znodes++
-      this.bytes += stat.dataLength
-      if (this.#options.dryRun)
-        emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
-      this.#spool.append(pair.path, this.keeps ? stat.version : ANY_VERSION)
-      if (acl !== null && !isEphemeral(stat)) formers.push({ path: pair.path, former: { stat, acl, data } })
-    }
-    const { undo } = this.#options
-    if (undo === null || !this.keeps || this.#isRefused) return
-    // What is still there, or there again, is kept as it is deleted.
-    if (this.#below) undo.release(formers.map(({ path }) => path))
-    undo.keep(formers)
-  }
-
-  /** It is certain by now that nothing will be deleted. */
-  get #isRefused(): boolean {
-    const { maxDelete, withEphemerals } = this.#options
-    return (
-      this.unread > 0 ||
-      this.firstNewer !== null ||
-      (maxDelete !== null && this.znodes > maxDelete) ||
-      (this.ephemerals > 0 && !withEphemerals)
-    )
-  }
-
-  unlisted(directory: Directory, _side: Side, error: ZnodeError): void {
-    this.#fail(directory.path, error)
-  }
-
-  settled(advances: Advance[]): void {
-    this.#context.counts.directories += advances.filter((advance) => advance.done).length
-  }
-
-  /** Not by its children's comings and goings: those that came are looked at themselves. */
-  #isNewer({ czxid, mzxid }: Stat): boolean {
-    const { copiedUpTo } = this.#options
-    return copiedUpTo !== null && (czxid > copiedUpTo || mzxid > copiedUpTo)
-  }
-
-  #fail(path: string, error: ZnodeError): void {
-    this.unread++
-    this.#context.counts.failed++
-    this.#context.emit({ type: 'failed', path, side: 'source', code: error.code, message: error.message })
   }
 }

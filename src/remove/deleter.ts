@@ -1,0 +1,166 @@
+/** Deletes what was counted, and gets over what went wrong: connections lost, children made and data set meanwhile. */
+import { PathSpool } from '../journal/index.ts'
+import {
+  type Change,
+  type ChangeOutcome,
+  type Former,
+  type TreeTarget,
+  ZnodeError,
+} from '../tree/contracts.ts'
+import { SafetyRefusal } from '../tree/errors.ts'
+import type { JobContext } from '../tree/events.ts'
+import { readFormers } from '../tree/formers.ts'
+import { isEphemeral } from '../tree/pairs.ts'
+import { plural } from '../tree/plural.ts'
+import { czxidOfRoot } from '../tree/same-root.ts'
+import { Census, type CensusOptions } from './census.ts'
+
+/** How often a znode that got children meanwhile is tried again. */
+const MAX_TRIES = 5
+
+/** `version`: what is kept, or −1 where nothing is. */
+export interface Doomed {
+  path: string
+  version: number
+}
+
+function deletion({ path, version }: Doomed): Change {
+  return { kind: 'delete', path, version, former: 'kept' }
+}
+
+export class Deleter {
+  /** Nothing has been sent that deletes. */
+  untouched = true
+  readonly #location: TreeTarget
+  readonly #options: CensusOptions
+  readonly #context: JobContext
+  /** The root's, when it was counted. */
+  readonly #czxid: bigint
+  /** Takes a census of what is below a znode; false when the signal stopped it. */
+  readonly #count: (census: Census, below: string) => Promise<boolean>
+  /** Counted as deleted already, when a parent of theirs had to be swept. */
+  readonly #swept = new Set<string>()
+
+  constructor(
+    location: TreeTarget,
+    options: CensusOptions,
+    czxid: bigint,
+    count: (census: Census, below: string) => Promise<boolean>,
+    context: JobContext,
+  ) {
+    this.#location = location
+    this.#options = options
+    this.#czxid = czxid
+    this.#count = count
+    this.#context = context
+  }
+
+  /** Children have to come before their parents. @throws SafetyRefusal when the root is another by now. */
+  async delete(doomed: Doomed[]): Promise<void> {
+    this.untouched = false
+    await this.#refuseAnother()
+    const outcomes = await this.#location.write(doomed.map(deletion))
+    const open: Doomed[] = []
+    for (const [at, one] of doomed.entries()) {
+      if (outcomes[at] === 'done') this.#deleted()
+      else open.push(one)
+    }
+    if (open.length > 0) await this.#deleteSlowly(open)
+  }
+
+  /** Gone is gone, whoever removed it; but what somebody has made in its place is not what was counted. */
+  async #refuseAnother(): Promise<void> {
+    const now = await czxidOfRoot(this.#location)
+    if (now === null || now === this.#czxid) return
+    const { deleted } = this.#context.counts
+    throw new SafetyRefusal(
+      `${this.#location.name} was removed and made anew by somebody else while it was being removed; that was noticed after ${plural(deleted, 'znode')}, and nothing more is deleted.`,
+    )
+  }
+
+  /** One by one, after something in the batch was refused or the connection was lost. */
+  async #deleteSlowly(doomed: Doomed[]): Promise<void> {
+    let open = doomed
+    for (let tries = 1; open.length > 0; tries++) {
+      await this.#location.settle()
+      await this.#refuseAnother()
+      const outcomes = await this.#location.writeEach(open.map(deletion))
+      const again: Doomed[] = []
+      const changed: Doomed[] = []
+      for (const [at, one] of open.entries()) {
+        const outcome = outcomes[at] as ChangeOutcome
+        // Gone already is what was wanted, whoever did it.
+        if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
+          if (!this.#swept.delete(one.path)) this.#deleted()
+        } else if (tries === MAX_TRIES) this.#fail(one.path, outcome)
+        else if (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP') again.push(one)
+        else if (outcome.code === 'BADVERSION') changed.push(one)
+        else if (outcome.code === 'NOTEMPTY' && (await this.#newChildren(one.path))) again.push(one)
+        else this.#fail(one.path, outcome)
+      }
+      if (changed.length > 0) again.push(...(await this.#keepAnew(changed)))
+      open = again
+    }
+  }
+
+  /** What was set after it was counted is kept as it is now. In the order of the paths, with what is there now. */
+  async #keepAnew(changed: readonly Doomed[]): Promise<Doomed[]> {
+    const { undo } = this.#options
+    if (undo === null) return []
+    const doomed: Doomed[] = []
+    const paths = changed.map(({ path }) => path)
+    await readFormers(paths, this.#location.settled, async (read) => {
+      const formers: { path: string; former: Former }[] = []
+      for (const { path, former } of read) {
+        if (former === null) {
+          if (!this.#swept.delete(path)) this.#deleted()
+        } else if (former instanceof ZnodeError) this.#fail(path, former)
+        else {
+          doomed.push({ path, version: former.stat.version })
+          if (!isEphemeral(former.stat)) formers.push({ path, former })
+        }
+      }
+      undo.release(formers.map(({ path }) => path))
+      undo.keep(formers)
+    })
+    await undo.synced()
+    return doomed
+  }
+
+  /** A child made meanwhile goes too, unless it is an ephemeral that the user did not agree to. */
+  async #newChildren(path: string): Promise<boolean> {
+    const spool = new PathSpool()
+    try {
+      const keeps = this.#options.undo !== null
+      const below = new Census(spool, this.#options, this.#context, { below: true, keeps })
+      const whole = await this.#count(below, path)
+      if (!whole || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals)) return false
+      await this.#options.undo?.synced()
+      const doomed = [...spool.backward()].map((one) => ({ path: one.path, version: one.value }))
+      await this.#refuseAnother()
+      const outcomes = await this.#location.writeEach(doomed.map(deletion))
+      for (const [at, each] of doomed.entries()) {
+        if (outcomes[at] !== 'done') continue
+        this.#deleted()
+        this.#swept.add(each.path)
+      }
+      return true
+    } finally {
+      spool.close()
+    }
+  }
+
+  #deleted(): void {
+    this.#context.counts.deleted++
+    this.#context.counts.phaseDone++
+  }
+
+  #fail(path: string, outcome: ChangeOutcome): void {
+    const error =
+      outcome instanceof ZnodeError
+        ? outcome
+        : new ZnodeError('UNSETTLED', 'it is not known whether it was deleted')
+    this.#context.counts.failed++
+    this.#context.emit({ type: 'failed', path, side: 'source', code: error.code, message: error.message })
+  }
+}

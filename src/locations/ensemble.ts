@@ -21,6 +21,7 @@ import {
   operations,
   type Stat,
   transportOf,
+  type ZooKeeperClient,
   ZooKeeperError,
 } from '../zookeeper/index.ts'
 import { AclCache } from './acl-cache.ts'
@@ -34,6 +35,7 @@ import { EnsembleQuotas } from './ensemble-quotas.ts'
 import { EnsembleWriter } from './ensemble-writer.ts'
 import { Failures } from './failures.ts'
 import { type Identity, identitiesOf, introduction, permissionsOf } from './identities.ts'
+import { OneEnsemble } from './one-ensemble.ts'
 import { Outages } from './outages.ts'
 import type { ParsedEnsemble } from './parse-location.ts'
 import { provedIdentities } from './proved-identities.ts'
@@ -84,6 +86,7 @@ export class Ensemble implements TreeTarget {
   readonly #times: ResponseTimes
   readonly #writer: EnsembleWriter
   readonly #failures: Failures
+  readonly #together: OneEnsemble
   readonly #reading: Reading
   readonly #identities: Identity[]
   readonly #proved: (session: SessionKeeper) => Promise<Identity[]>
@@ -102,6 +105,7 @@ export class Ensemble implements TreeTarget {
     this.#failures = new Failures(setup.side, location.text, introduction(setup.auth, location.transport))
     this.#identities = identitiesOf(setup.auth)
     this.#proved = (session) => provedIdentities(session, setup.auth, location.transport)
+    this.#together = new OneEnsemble(location, location.path, setup.auth, this.#failures)
     const options = {
       connect: { ...location, hosts: [...location.hosts] },
       sessionTimeoutMs: setup.sessionTimeoutMs,
@@ -109,6 +113,7 @@ export class Ensemble implements TreeTarget {
       auth: setup.auth,
       ...(avoid === undefined ? {} : { avoid }),
       outages: new Outages(setup.side, setup.emit),
+      meet: (client: ZooKeeperClient) => this.#together.meet(client),
     }
     const pacing = setup.gentle ? GENTLE : MILD
     const times = new ResponseTimes(pacing, slowedEvents(setup))
@@ -151,6 +156,7 @@ export class Ensemble implements TreeTarget {
 
   async connect(): Promise<void> {
     const client = await this.#first.client()
+    await this.#together.meetAll(client)
     // Where an address is translated on the way, an ACL may grant less than this says; the server then refuses.
     if (client.localAddress !== null) this.#identities.push({ scheme: 'ip', id: client.localAddress })
     this.#identities.push(...(await this.#proved(this.#first)))

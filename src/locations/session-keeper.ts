@@ -2,7 +2,7 @@
  * One session of a location, kept: opened when it is first needed, opened anew when it has expired, synced before the
  * first read and after every reconnect, and its reads repeated when a connection is lost under them.
  */
-import { OccupiedRefusal } from '../tree/errors.ts'
+import { LocationProblem, OccupiedRefusal } from '../tree/errors.ts'
 import { pause } from '../tree/windows.ts'
 import {
   type AuthInfo,
@@ -34,11 +34,14 @@ const RETRY_FOR_MS = 15 * 60_000
 export interface KeeperOptions extends ClientOptions {
   /** Hears of what the session goes through. Without it, nobody is told that it waits. */
   outages?: Outages
+  /** Looks at each server at which a session is begun. What it throws is thrown to all. */
+  meet?: (client: ZooKeeperClient) => Promise<void>
 }
 
 export class SessionKeeper {
   readonly #options: ClientOptions
   readonly #outages: Outages | null
+  readonly #meet: KeeperOptions['meet']
   readonly #failures: Failures
   readonly #times: ResponseTimes | null
   readonly #role: 'reads' | 'writes'
@@ -54,13 +57,14 @@ export class SessionKeeper {
 
   /** `times` hears of refused requests and, unless the session writes, bounds how many reads are in flight. */
   constructor(
-    { outages, ...options }: KeeperOptions,
+    { outages, meet, ...options }: KeeperOptions,
     failures: Failures,
     times: ResponseTimes | null = null,
     role: 'reads' | 'writes' = 'reads',
   ) {
     this.#options = options
     this.#outages = outages ?? null
+    this.#meet = meet
     this.#failures = failures
     this.#times = times
     this.#role = role
@@ -209,11 +213,13 @@ export class SessionKeeper {
       this.#open = client
       this.opened++
       this.#synced = -1
+      await this.#meet?.(client)
       await this.greet?.(client)
       return client
     } catch (error) {
       outage.over()
-      if (error instanceof OccupiedRefusal) throw error
+      await this.#open?.close()
+      if (error instanceof OccupiedRefusal || error instanceof LocationProblem) throw error
       throw this.#failures.ofLocation(error)
     }
   }

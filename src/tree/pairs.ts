@@ -70,7 +70,13 @@ export async function readPairs<P extends Pair>(
   const acting: Promise<void>[] = []
   for (const batch of batches(pairs, options)) {
     const held = await window.take({ bytes: batch.bytes, znodes: batch.pairs.length })
-    await readData(batch.pairs, lanes, options)
+    try {
+      await readData(batch.pairs, lanes, options)
+    } catch (error) {
+      // A place that gives up fails every group: those that wait for the window have to hear of it, too.
+      window.give(held)
+      throw error
+    }
     const acted = act(batch.pairs).finally(() => window.give(held))
     // Rejections are met below; until then they must not count as unhandled.
     acted.catch(() => {})

@@ -23,6 +23,8 @@ export interface DirectorySetup {
   unmade?: Znode | null
   /** What kind of znode it is on the source, where that is told. */
   mode?: CreateMode
+  /** A side that could not be read here: nothing is known of what it has below. */
+  unread?: Side | null
 }
 
 export class Directory {
@@ -46,6 +48,7 @@ export class Directory {
   mode: CreateMode | undefined
   /** The target has children here that the filter leaves out. */
   holdsExcluded = false
+  #unread: Side | null
   sourceZxid = 0n
   targetZxid = 0n
   #sourceNames: string[] = []
@@ -64,6 +67,7 @@ export class Directory {
     this.expected = setup.expected ?? 0
     this.unmade = setup.unmade ?? null
     this.mode = setup.mode
+    this.#unread = setup.unread ?? null
     this.#from = setup.watermark ?? null
     this.#watermark = this.#from
     this.sourceSum = setup.childHash === undefined ? new DigestSum() : DigestSum.from(setup.childHash)
@@ -73,6 +77,17 @@ export class Directory {
   /** Nothing below can be written: an ancestor could not be made. */
   get unreachable(): boolean {
     return this.lost || (this.parent?.unreachable ?? false)
+  }
+
+  /** A side of which nothing is known here, since this directory or one above it could not be read. */
+  get unread(): Side | null {
+    return this.#unread ?? this.parent?.unread ?? null
+  }
+
+  /** Its children cannot be listed on that side. */
+  unlisted(side: Side): void {
+    this.incomplete = true
+    this.#unread = side
   }
 
   setNames(side: Side, reply: ListReply): void {

@@ -28,6 +28,9 @@ const DIRECTORY_BYTES = 1000
 /** Directories that wait. A tree of a million levels, or a server that makes up children for ever, ends here. */
 const MOST_WAITING_BYTES = 200 * 1024 * 1024
 
+/** That a side was not looked at is no sign that it has nothing there. */
+const BELOW_UNREAD = new ZnodeError('PARENT', 'its parent could not be read there')
+
 export interface MarchPair extends Pair {
   /** The directory that holds it; the root has none. */
   readonly directory: Directory | null
@@ -103,6 +106,8 @@ class March {
   /** The size of what is on the stack, and how large it may get: what a broken-off run left is there from the start. */
   #waiting = 0
   #mostWaiting = MOST_WAITING_BYTES
+  /** A group was given up before anything was done about it. */
+  #left = false
   readonly #perGroup: number
   readonly #limit: ReturnType<typeof pLimit>
 
@@ -137,7 +142,7 @@ class March {
       await Promise.race(running)
     }
     if (failure !== null) throw (failure as { error: unknown }).error
-    return this.#stack.length === 0
+    return this.#stack.length === 0 && !this.#left
   }
 
   /** Groups in flight: fewer while a side's servers take long to answer. */
@@ -215,6 +220,11 @@ class March {
       parts.reduce((sum, part) => sum + part.size, 0),
       this.#options.signal,
     )
+    // Whoever interrupts it does not lift the limit that this waited for.
+    if (this.#options.pace.limits && this.#options.signal.aborted) {
+      this.#left = true
+      return
+    }
     const discovered: Directory[] = []
     await readPairs(this.#pairsOf(parts), lanes, this.#options, this.#window, async (pairs) => {
       await this.#paceBytes(pairs)
@@ -233,7 +243,7 @@ class March {
       if (!(reply instanceof ZnodeError)) directory.setNames(side, reply)
       // A directory that went away has no children; that it went is found by the verification.
       else if (!reply.gone) {
-        directory.incomplete = true
+        directory.unlisted(side)
         this.#hand.unlisted(directory, side, reply)
       }
     }
@@ -255,16 +265,18 @@ class March {
       const { directory } = part
       for (let at = part.from; at < part.to; at++) {
         const path = childPath(directory.path, directory.nameAt(at))
-        pairs.push(
-          newPair(
-            path,
-            directory.inSourceAt(at),
-            directory.inTargetAt(at),
-            directory,
-            part,
-            directory.countedAt(at),
-          ),
+        const pair = newPair(
+          path,
+          directory.inSourceAt(at),
+          directory.inTargetAt(at),
+          directory,
+          part,
+          directory.countedAt(at),
         )
+        const { unread } = directory
+        if (unread === 'source') pair.sourceError = BELOW_UNREAD
+        else if (unread === 'target') pair.targetError = BELOW_UNREAD
+        pairs.push(pair)
       }
     }
     return pairs
@@ -361,6 +373,7 @@ function directoryOf(pair: MarchPair): Directory {
     expected: Math.max(inSource, inTarget),
     unmade: pair.counted || pair.target !== null ? null : pair.source,
     mode: pair.source?.mode,
+    unread: pair.sourceError !== null ? 'source' : pair.targetError !== null ? 'target' : null,
   })
 }
 

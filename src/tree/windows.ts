@@ -59,7 +59,11 @@ export class Pace {
     this.#perSecond = perSecond
   }
 
-  /** Waits until `units` more may be done. */
+  get limits(): boolean {
+    return this.#perSecond !== null
+  }
+
+  /** Waits until `units` more may be done, or the signal is aborted. */
   async take(units: number, signal?: AbortSignal): Promise<void> {
     if (this.#perSecond === null || units === 0) return
     const now = performance.now()

@@ -19,7 +19,7 @@ import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
 import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'
-import { isEphemeral } from '../tree/pairs.ts'
+import { refuseEphemeralRoot } from '../tree/same-root.ts'
 import { takeBack } from './finish-acls.ts'
 import { type CopyOptions, outcomeOptions } from './options.ts'
 
@@ -170,15 +170,6 @@ function finishedHere(journal: Journal | null, identity: RootIdentity | null): R
   if (finished === null || finished.targetIdentity === null || identity === null) return finished
   const { czxid, ctime } = finished.targetIdentity
   return czxid === identity.czxid && ctime === identity.ctime ? finished : null
-}
-
-/** It belongs to a session, and would leave nothing to copy. */
-async function refuseEphemeralRoot(source: TreeSource): Promise<void> {
-  const [reply] = await source.lane(0n).stat([''])
-  if (reply === undefined || reply instanceof ZnodeError || !isEphemeral(reply.stat)) return
-  throw new UsageProblem(
-    `The source root ${source.name} is an ephemeral znode, which is never copied; name a persistent one.`,
-  )
 }
 
 /** What the same command goes on from. */

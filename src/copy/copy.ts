@@ -9,8 +9,11 @@ import type { JobContext, JobEvent, JobResult } from '../tree/events.ts'
 import { withLosses } from '../tree/losses.ts'
 import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
+import { czxidOfRoot } from '../tree/same-root.ts'
 import { Pace } from '../tree/windows.ts'
-import type { Tally, TallyOptions } from '../verify/tally.ts'
+import { standing, stoodStill } from '../verify/stillness.ts'
+import type { TallyOptions } from '../verify/tally.ts'
+import { consistencyOf } from '../verify/verify.ts'
 import { inheritHashes, lookBeforeSecondCopy } from './again.ts'
 import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
 import { CopyHand, leavesRoot } from './copy-hand.ts'
@@ -24,7 +27,7 @@ import { Formers } from './formers.ts'
 import { hold } from './hold.ts'
 import { Kinds } from './kinds.ts'
 import { EPHEMERAL_FAILS, outcomeOptions } from './options.ts'
-import { prove } from './prove.ts'
+import { type Proof, prove } from './prove.ts'
 import { rememberProof, stillAsProved } from './proved.ts'
 import { QuietWatch } from './quiet.ts'
 import { Quotas } from './quotas.ts'
@@ -68,6 +71,9 @@ class Copy {
   #keepsRun = false
   /** The target's newest zxid before anything was written. */
   #targetBefore: bigint | null = null
+  /** The source root's czxid. */
+  #sourceRoot: bigint | null = null
+  #targetReplaced = false
 
   constructor(job: CopyJob, context: JobContext) {
     this.#job = job
@@ -153,6 +159,7 @@ class Copy {
     const { source, target, journal, options } = this.#job
     const { previous, since, begun } = beginning
     this.#targetBefore = await target.position()
+    this.#sourceRoot = await czxidOfRoot(source)
     const rules = this.#tallyOptions(since).counters
     const skipRoot = leavesRoot(target, options)
     if (beginning.resumed && (await stillAsProved(run, source, target, this.#march, rules, skipRoot)))
@@ -167,6 +174,7 @@ class Copy {
         if (event.type !== 'skipped' && event.type !== 'failed') this.#context.emit(event)
         else if (said.length < MOST_HELD_BACK) said.push(event)
       }
+      const start = await standing(source)
       const look = await lookBeforeSecondCopy(
         source,
         target,
@@ -192,7 +200,8 @@ class Copy {
         if (!begun) inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
         await this.#rememberTarget(run)
-        return this.#conclude(run, beginning, look.tally, 0)
+        const consistency = consistencyOf(look.tally, 0, await stoodStill(source, start))
+        return this.#conclude(run, beginning, { tally: look.tally, consistency }, 0)
       }
       // The march that writes reads the source again, and counts what it reads.
       Object.assign(this.#context.counts, {
@@ -279,9 +288,9 @@ class Copy {
       if (!proof.whole) return interrupted(this.#context.counts, proof.tally.moved)
       // Its final ACL may let nobody of ours look at the root.
       await this.#rememberTarget(run)
-      rememberProof(run, proof.tally, counts.failed + beginning.reserved + this.#kinds.refused)
+      rememberProof(run, proof, counts.failed + beginning.reserved + this.#kinds.refused)
       await this.#finishAcls(run)
-      return await this.#conclude(run, beginning, proof.tally, hand.unequal)
+      return await this.#conclude(run, beginning, proof, hand.unequal)
     } finally {
       extras?.close()
     }
@@ -328,8 +337,14 @@ class Copy {
   }
 
   async #rememberTarget(run: Run): Promise<void> {
-    const identity = await this.#job.target.identity()
-    if (isKnown(identity)) run.setTargetIdentity(identity)
+    const { target } = this.#job
+    const identity = await target.identity()
+    if (!isKnown(identity)) return
+    const before = run.info.targetIdentity
+    // Of `/` it is the oldest child, which may be one of those that are copied.
+    if (target.rootPath !== '/' && before !== null && before.czxid !== identity.czxid)
+      this.#targetReplaced = true
+    run.setTargetIdentity(identity)
   }
 
   async #plan(beginning: Beginning): Promise<JobResult> {
@@ -373,8 +388,17 @@ class Copy {
   async #afterwards(run: Run, beginning: Beginning): Promise<Ending | null> {
     if (!(await this.#copyQuotas(run, beginning))) return null
     this.#explainKinds()
+    const leftOut = beginning.reserved + this.#kinds.refused
     const quiet = await this.#quiet.still()
-    return { counts: this.#context.counts, leftOut: beginning.reserved + this.#kinds.refused, quiet }
+    return { counts: this.#context.counts, leftOut, quiet, replaced: await this.#replacedSource() }
+  }
+
+  async #replacedSource(): Promise<string | null> {
+    const { source } = this.#job
+    const now = await czxidOfRoot(source)
+    if (now === this.#sourceRoot) return null
+    const what = now === null ? 'removed' : 'removed and made anew'
+    return `The source root ${source.name} was ${what} while it was copied, so what was copied is not one tree.`
   }
 
   async #unproven(run: Run, beginning: Beginning, hand: CopyHand, stayed: number): Promise<JobResult> {
@@ -383,10 +407,17 @@ class Copy {
     if (ending === null) return interrupted(counts, hand.moved)
     const digest = beginning.resumed || counts.failed > 0 ? null : hand.sum.hex()
     const unequal = hand.unequal + stayed + (this.#job.options.merge ? 0 : hand.extrasLeft)
+    if (this.#targetReplaced)
+      ending.replaced ??= `The target root ${this.#job.target.name} was made anew by somebody else during the copy, and nothing was verified.`
     return unproven(ending, { unequal, moved: hand.moved, digest })
   }
 
-  async #conclude(run: Run, beginning: Beginning, tally: Tally, stale: number): Promise<JobResult> {
+  async #conclude(
+    run: Run,
+    beginning: Beginning,
+    { tally, consistency }: Pick<Proof, 'tally' | 'consistency'>,
+    stale: number,
+  ): Promise<JobResult> {
     const { counts, emit } = this.#context
     const ending = await this.#afterwards(run, beginning)
     if (ending === null) return interrupted(counts, tally.moved)
@@ -394,7 +425,7 @@ class Copy {
       counts.differences++
       emit({ type: 'difference', path, what })
     }
-    return proven(ending, tally, stale, emit)
+    return proven(ending, tally, consistency, stale, emit)
   }
 
   /** What was broken off after its proof is finished without another look at what may not be read any more. */

@@ -12,6 +12,8 @@ export interface Ending {
   leftOut: number
   /** The source was as quiet as it was expected to be. */
   quiet: boolean
+  /** A root that is not the znode any more that the copy began with, in one sentence. */
+  replaced: string | null
 }
 
 export function plainResult(status: Status, message: string, counts: Counts, sourceMoved = 0): JobResult {
@@ -31,7 +33,7 @@ export function interrupted(counts: Counts, sourceMoved: number): JobResult {
 
 /** After a copy that nobody verified (`--no-verify`). `unequal`: known to be unlike the source on the target. */
 export function unproven(
-  { counts, leftOut, quiet }: Ending,
+  { counts, leftOut, quiet, replaced }: Ending,
   found: { unequal: number; moved: number; digest: string | null },
 ): JobResult {
   const result = (status: Status, message: string): JobResult => ({
@@ -44,17 +46,18 @@ export function unproven(
     const which = plural(found.unequal, 'znode on the target is', 'znodes on the target are')
     return result('different', `${which} not as on the source.`)
   }
+  if (replaced !== null) return result('different', replaced)
   return quiet ? result('done', '') : result('different', MOVED)
 }
 
 /** `stale`: persistent znodes that stand where the source has ephemerals. */
 export function proven(
-  { counts, leftOut, quiet }: Ending,
+  { counts, leftOut, quiet, replaced }: Ending,
   tally: Tally,
+  consistency: Consistency,
   stale: number,
   emit: Emit,
 ): JobResult {
-  const consistency: Consistency = tally.moved === 0 ? 'quiet' : tally.found === 0 ? 'converged' : 'moving'
   const whole = tally.unknown === 0
   const result = (status: Status, message: string): JobResult => ({
     ...plainResult(status, message, counts, tally.moved),
@@ -73,6 +76,7 @@ export function proven(
       `${[plural(tally.found, 'znode differs', 'znodes differ'), ...why].join('; ')}.`,
     )
   }
+  if (replaced !== null) return result('different', replaced)
   if (!quiet) return result('different', MOVED)
   for (const message of notes(tally)) emit({ type: 'note', message })
   return result('done', '')

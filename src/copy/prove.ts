@@ -3,14 +3,16 @@ import type { Run } from '../journal/index.ts'
 import { type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
-import type { JobContext } from '../tree/events.ts'
+import type { Consistency, JobContext } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { childPath, parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
+import { standing, stoodStill } from '../verify/stillness.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
+import { consistencyOf, mayMarchAgain } from '../verify/verify.ts'
 import type { CounterGoal, Counters } from './counters.ts'
 import type { Formers } from './formers.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
@@ -21,6 +23,8 @@ import type { TemporaryAccess } from './temporary-access.ts'
 
 export interface Proof {
   tally: Tally
+  /** As far as it was compared, nothing moved on the source from before the copy until the end of this. */
+  consistency: Consistency
   /** False when the signal came before everything was compared. */
   whole: boolean
 }
@@ -41,24 +45,31 @@ export async function prove(
   const { emit, signal, counts } = context
   emit({ type: 'phase', phase: 'verify' })
   await target.settle()
-  await Promise.all([source.position(), target.position()])
-  const tally = new Tally(tallyOptions, context)
-  // What the journal says of a directory is what was proved of it, not what was read an hour ago.
-  tally.onSettled = (advances) =>
-    run?.record({
-      directories: advances
-        .filter((advance) => advance.done)
-        .map(({ directory }) => ({
-          path: directory.path,
-          state: 'done',
-          watermark: null,
-          childHash: directory.sourceSum.bytes(),
-          children: directory.children,
-          emptyTarget: false,
-        })),
-    })
-  tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
-  const whole = await march(source, target, tally, marchOptions, { from: 'root', target: true })
+  const start = await standing(source)
+  await target.position()
+  const begun = () => {
+    const tally = new Tally(tallyOptions, context)
+    // What the journal says of a directory is what was proved of it, not what was read an hour ago.
+    tally.onSettled = (advances) =>
+      run?.record({
+        directories: advances
+          .filter((advance) => advance.done)
+          .map(({ directory }) => ({
+            path: directory.path,
+            state: 'done',
+            watermark: null,
+            childHash: directory.sourceSum.bytes(),
+            children: directory.children,
+            emptyTarget: false,
+          })),
+      })
+    tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
+    return tally
+  }
+  const look = (into: Tally) => march(source, target, into, marchOptions, { from: 'root', target: true })
+  let tally = begun()
+  let whole = await look(tally)
+  const first = tally.found
   const rules = tallyOptions.counters
   const repairer = new Repairer(source, target, options, access, kinds, formers)
   // What has failed already, and was reported, another round would only wait for.
@@ -80,10 +91,17 @@ export async function prove(
     }
     await bringCounters(repaired.values(), counters, rules, source, target, marchOptions.filter)
     emit({ type: 'phase', phase: 'verify' })
-    await lookAgain(source, target, tally, marchOptions)
+    // The target's children are of our own making.
+    await lookAgain(source, target, tally, marchOptions, ['source'])
+    if (!tally.childrenMoved || !mayMarchAgain(tally)) continue
+    await Promise.all([source.position(), target.position()])
+    Object.assign(counts, { phaseDone: 0, phaseBytes: 0 })
+    tally = begun()
+    whole = await look(tally)
   }
+  const still = whole && tally.moved === 0 && (await stoodStill(source, start))
   if (whole && run !== null) recordWhatStays(run, tally)
-  return { tally, whole: whole && !signal.aborted }
+  return { tally, consistency: consistencyOf(tally, first, still), whole: whole && !signal.aborted }
 }
 
 /** Where the two still differ, what the target has is on record: it is what the next copy looks for. */

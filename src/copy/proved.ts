@@ -12,14 +12,14 @@ import type { Directory } from '../tree/directory.ts'
 import { type MarchHand, type MarchOptions, type MarchPair, march } from '../tree/march.ts'
 import { sameData } from '../tree/pairs.ts'
 import { parentPath } from '../tree/path.ts'
-import type { Tally } from '../verify/tally.ts'
+import type { Proof } from './prove.ts'
 
 /** On disk before the first entry is taken out. A proof that found something is none. */
-export function rememberProof(run: Run, tally: Tally, lacking: number): void {
+export function rememberProof(run: Run, { tally, consistency }: Proof, lacking: number): void {
   if (tally.found + tally.unknown + lacking > 0 || run.temporaryAcls().length === 0) return
   const digest = tally.sourceSum.hex()
   if (digest !== tally.targetSum.hex()) return
-  run.setProof({ digest, consistency: tally.moved === 0 ? 'quiet' : 'converged' })
+  run.setProof({ digest, consistency })
 }
 
 /**

@@ -104,6 +104,8 @@ function sourceRows(summary: Summary): [string, string][] {
     case 'moving':
       return [['source', `${moved}, and it was still changing at the end`]]
     case 'unknown':
-      return []
+      return summary.digest.source !== null && summary.digest.target !== null && summary.sourceMoved === 0
+        ? [['source', 'not seen to change; its servers took other writes meanwhile, so this is not certain']]
+        : []
   }
 }

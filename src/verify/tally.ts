@@ -23,6 +23,8 @@ export interface Difference {
   /** What the two sums hold for this path, so that a later look can take it out again. */
   source: Buffer | null
   target: Buffer | null
+  /** When the children on each side were last made or removed, as the march saw it; 0 where there was nothing. */
+  pzxids: Record<Side, bigint>
 }
 
 export interface TallyOptions {
@@ -52,6 +54,17 @@ export class Tally implements MarchHand {
   get counters(): CounterRules {
     return this.#options.counters
   }
+
+  /** It names every znode as it goes. */
+  get marks(): boolean {
+    return this.#options.combined
+  }
+
+  /**
+   * A second look found a directory whose children are others by now: sums and differences say nothing of those. Only
+   * another march does.
+   */
+  childrenMoved = false
 
   readonly differences: Difference[] = []
   readonly sourceSum = new DigestSum()
@@ -134,7 +147,7 @@ export class Tally implements MarchHand {
     if (comparison.is === 'same') {
       if (this.#options.combined) emit({ type: 'combined', path: pair.path, mark: '=' })
     } else if (comparison.is === 'different')
-      this.#differ({ path: pair.path, what: comparison.what, ...digests })
+      this.#differ({ path: pair.path, what: comparison.what, ...digests, pzxids: pzxidsOf(pair) })
   }
 
   #allow(comparison: Comparison): Comparison {
@@ -198,6 +211,10 @@ export class Tally implements MarchHand {
     emit({ type: 'failed', path, side, code, message })
     if (this.#options.combined) emit({ type: 'combined', path, mark: '!' })
   }
+}
+
+export function pzxidsOf({ source, target }: Pair): Record<Side, bigint> {
+  return { source: source?.stat.pzxid ?? 0n, target: target?.stat.pzxid ?? 0n }
 }
 
 /** Names a difference that stays. */

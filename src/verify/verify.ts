@@ -8,10 +8,11 @@ import type { Filter } from '../tree/filter.ts'
 import { requireAcls } from '../tree/losses.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
+import { refuseEphemeralRoot } from '../tree/same-root.ts'
 import { Pace, pause } from '../tree/windows.ts'
 import { lookAgain } from './look-again.ts'
 import { standing, stoodStill } from './stillness.ts'
-import { report, Tally } from './tally.ts'
+import { report, Tally, type TallyOptions } from './tally.ts'
 
 export interface VerifyOptions {
   acl: boolean
@@ -41,40 +42,48 @@ export async function verify(
   const source = withAclMap(unmapped, options.aclMap)
   if ((await source.identity()) === null)
     throw new UsageProblem(`The source root ${source.name} does not exist.`)
+  await refuseEphemeralRoot(source)
   if (options.acl) for (const place of [source, target]) requireAcls(place, '--ignore acl')
   emit({ type: 'phase', phase: 'verify' })
   const start = await standing(source)
   const targetRoot = await target.identity()
   await target.position()
-  const tally = new Tally(
-    {
-      since: start.since,
-      allowExtras: false,
-      allowChanged: false,
-      skipRoot: false,
-      counters: counterRules(options.counters),
-      combined: options.combined,
-      nameEphemerals: true,
-      countRead: true,
-    },
-    context,
-  )
   const marchOptions = { ...verifyMarch(options, signal), filter: options.filter.on(source.holds) }
-  const whole = await march(source, target, tally, marchOptions, {
-    from: 'root',
-    target: targetRoot !== null,
-  })
-  if (!whole) return interrupted(context, tally)
+  const look = (into: Tally, onTarget: boolean): Promise<boolean> =>
+    march(source, target, into, marchOptions, { from: 'root', target: onTarget })
+  let tally = new Tally(tallyOptions(options, start.since), context)
+  if (!(await look(tally, targetRoot !== null))) return interrupted(context, tally)
   const first = tally.found
   for (let round = 0; round < options.rounds && mayConverge(tally) && !signal.aborted; round++) {
     emit({ type: 'phase', phase: 'settle' })
     await pause(options.settleMs, signal)
-    await lookAgain(source, target, tally, marchOptions)
+    await lookAgain(source, target, tally, marchOptions, ['source', 'target'])
+    if (!tally.childrenMoved || !mayMarchAgain(tally)) continue
+    await Promise.all([source.position(), target.position()])
+    Object.assign(context.counts, { phaseDone: 0, phaseBytes: 0 })
+    tally = new Tally({ ...tallyOptions(options, start.since), ...SECOND_LOOK }, context)
+    if (!(await look(tally, true))) return interrupted(context, tally)
   }
   for (const difference of tally.differences) report(difference, options.combined, context)
   if (tally.ahead > 0) emit({ type: 'note', message: aheadNote(tally.ahead) })
   return conclude(tally, consistencyOf(tally, first, await stoodStill(source, start)), context)
 }
+
+function tallyOptions(options: VerifyOptions, since: bigint): TallyOptions {
+  return {
+    since,
+    allowExtras: false,
+    allowChanged: false,
+    skipRoot: false,
+    counters: counterRules(options.counters),
+    combined: options.combined,
+    nameEphemerals: true,
+    countRead: true,
+  }
+}
+
+/** All that was said and counted in the first. */
+const SECOND_LOOK = { nameEphemerals: false, countRead: false }
 
 export function verifyMarch(
   options: Pick<VerifyOptions, 'acl' | 'filter' | 'concurrency' | 'rate' | 'byteRate'>,
@@ -96,6 +105,11 @@ export function aheadNote(ahead: number): string {
   return `${plural(ahead, 'sequence counter is', 'sequence counters are')} ahead on the target, which is normal after a cutover and cannot be undone.`
 }
 
+/** What has been said of single znodes cannot be taken back. */
+export function mayMarchAgain(tally: Tally): boolean {
+  return tally.unknown === 0 && !tally.marks
+}
+
 /** A second look helps only when all differences are at hand. */
 export function mayConverge(tally: Tally): boolean {
   return tally.differences.length > 0 && tally.overflow === 0
@@ -105,7 +119,11 @@ export function mayConverge(tally: Tally): boolean {
  * `still`: the source's newest zxid was the same before and after. Only then is it certain that nothing moved: a march
  * alone looks at each znode once and cannot know what happened to it afterwards.
  */
-function consistencyOf(tally: Tally, first: number, still: boolean): Consistency {
+export function consistencyOf(
+  tally: Pick<Tally, 'found' | 'moved'>,
+  first: number,
+  still: boolean,
+): Consistency {
   if (still) return 'quiet'
   if (tally.found > 0) return tally.moved > 0 || tally.found < first ? 'moving' : 'unknown'
   return first > 0 || tally.moved > 0 ? 'converged' : 'unknown'

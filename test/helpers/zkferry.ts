@@ -84,6 +84,23 @@ export function zkferryUntil(args: string[], when: RegExp, signal: NodeJS.Signal
   })
 }
 
+/** Runs a command, and something else once its stdout matches. */
+export async function meanwhile(args: string[], when: RegExp, act: () => Promise<void>): Promise<Outcome> {
+  let stdout = ''
+  let acting: Promise<void> | null = null
+  const outcome = await zkferry([...args, '--progress'], {
+    onStart: (child) => {
+      child.stdout?.on('data', (text: string) => {
+        stdout += text
+        if (when.test(stdout)) acting ??= act()
+      })
+    },
+  })
+  if (acting === null) throw new Error(`it never came to ${when}: ${outcome.stderr}`)
+  await acting
+  return outcome
+}
+
 /** A journal file that does not exist yet, in a folder of its own. */
 export function freshJournal(): string {
   return join(mkdtempSync(join(tmpdir(), 'zkferry-journal-')), 'run.journal')

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { type Place, pair, place, plant, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
-import { DELETING, freshJournal, type Outcome, SOME_DONE, zkferry } from '../helpers/zkferry.ts'
+import { DELETING, freshJournal, meanwhile, SOME_DONE } from '../helpers/zkferry.ts'
 
 /** Removes what is there as fast as can be, and makes another tree in its place. */
 async function replace(where: Place, make: () => Promise<void>): Promise<void> {
@@ -18,23 +18,6 @@ async function replace(where: Place, make: () => Promise<void>): Promise<void> {
     await Promise.all(paths.reverse().map((path) => client.delete(path).catch(() => {})))
     if ((await client.exists(root)) === null) return make()
   }
-}
-
-/** Runs a command, and something else once its stdout matches. */
-async function meanwhile(args: string[], when: RegExp, act: () => Promise<void>): Promise<Outcome> {
-  let stdout = ''
-  let acting: Promise<void> | null = null
-  const outcome = await zkferry([...args, '--progress'], {
-    onStart: (child) => {
-      child.stdout?.on('data', (text: string) => {
-        stdout += text
-        if (when.test(stdout)) acting ??= act()
-      })
-    },
-  })
-  expect(acting).not.toBeNull()
-  await acting
-  return outcome
 }
 
 test.each(['3.4.14', '3.9.5'] as const)(
@@ -74,3 +57,15 @@ test.each(['source', 'target'] as const)(
     expect(left).toEqual(expect.arrayContaining(['only', 'only/here']))
   },
 )
+
+test.each([[], ['--no-verify']])('a copy whose source root goes is not done: %j', async (...flags) => {
+  const { from, to } = await pair('gone')
+  await plantMany(from, 20, 50)
+  await plant(to, { '': null })
+  const args = ['copy', '--merge', ...flags, from.location, to.location, '--rate', '300']
+  const { code, summary, stderr } = await meanwhile([...args, '--journal', freshJournal()], SOME_DONE, () =>
+    replace(from, async () => {}),
+  )
+  expect(code, stderr).toBe(1)
+  expect(summary.message).toContain('was removed while it was copied')
+})

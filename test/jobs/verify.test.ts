@@ -2,10 +2,12 @@
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { FaultProxy } from '../faults/proxy.ts'
 import { type Place, pair, parseAcl, place, plant, plantMany } from '../helpers/places.ts'
 import { readTree, zxids } from '../helpers/read-tree.ts'
-import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { freshJournal, meanwhile, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
+import { sharedServer } from '../servers/shared.ts'
 
 const shut = ['31:ip:127.0.0.1']
 
@@ -239,4 +241,56 @@ describe('--from-journal', () => {
     expect(code).toBe(1)
     expect(differences()).toContain(expected)
   })
+})
+
+test('what is below a znode that the target hides is not called missing', async () => {
+  const { from, to } = await pair('hidden')
+  for (const where of [from, to]) await plant(where, { '': null, secret: 'x', 'secret/child': 'y' })
+  await to.client.setACL(to.at('secret'), [parseAcl('31:ip:10.0.0.1')])
+  const { code, summary, of, differences } = await zkferry(['verify', from.location, to.location])
+  expect(code).toBe(3)
+  expect(differences()).toEqual([])
+  expect(of('failed').map(({ path, side }) => `${path} ${side}`)).toContain('secret/child target')
+  expect(summary.message).toBe('2 znodes could not be compared.')
+})
+
+test('an ephemeral root is neither copied nor compared', async () => {
+  const { from, to } = await pair('ephemeral-root')
+  await plant(from, { '': { ephemeral: true } })
+  for (const command of ['verify', 'copy']) {
+    const { code, summary } = await zkferry([command, from.location, to.location])
+    expect(code).toBe(2)
+    expect(summary.message).toContain('is an ephemeral znode')
+  }
+})
+
+test('a source that goes for good ends the job with 4, however much is in hand', async () => {
+  const { from, to } = await pair('gone')
+  await plantMany(from, 60, 500)
+  const proxy = await FaultProxy.before(sharedServer('3.4.14').port, { record: false })
+  onTestFinished(() => proxy.close())
+  const source = proxy.connectString + from.root
+  for (const args of [
+    ['digest', '--ignore', 'acl', source],
+    ['copy', '--no-acl', '--journal', freshJournal(), source, to.location],
+  ]) {
+    const command = [...args, '--retry-for', '2s', '--timeout', '4s']
+    const { code, summary } = await meanwhile(command, SOME_DONE, async () => {
+      await proxy.refuse()
+      proxy.cut()
+    })
+    expect(code, args[0]).toBe(4)
+    expect(summary.status).toBe('failed')
+    await proxy.admit()
+  }
+})
+
+test('an interruption does not lift --rate', async () => {
+  const { from, to } = await pair('paced')
+  await plantMany(from, 1, 3000)
+  const args = ['copy', '--rate', '100', '--journal', freshJournal(), from.location, to.location]
+  const { code } = await zkferryUntil(args, SOME_DONE, 'SIGTERM')
+  expect(code).toBe(143)
+  // The groups that had begun: not the 32 that were waiting for their turn.
+  expect((await to.client.exists(to.at('d00000')))?.numChildren ?? 0).toBeLessThan(1500)
 })

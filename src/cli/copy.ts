@@ -1,6 +1,6 @@
 /** `zkferry copy SOURCE TARGET` */
 import { type Command, Option } from 'commander'
-import { type ParsedLocation, parseLocation } from '../locations/parse-location.ts'
+import { type ParsedLocation, parseLocation, parseTarget } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type AclMapFlags, addAclMapOption } from './acl-map.ts'
 import {
@@ -161,7 +161,7 @@ export function addWritingOptions(command: Command): void {
 
 function checkedRequest(from: string, to: string, flags: CopyFlags, io: Io): CopyRequest {
   const source = parseLocation(from, 'source')
-  const target = parseLocation(to, 'target')
+  const target = parseTarget(to, source.path)
   checkCopy(source, target, flags, io)
   return { command: 'copy', source, target, flags }
 }

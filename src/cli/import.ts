@@ -1,7 +1,7 @@
 /** `zkferry import FILE TARGET` */
 import { type Command, Option } from 'commander'
 import { READ_FORMATS, type ReadFormat } from '../locations/export/read.ts'
-import { parseLocation } from '../locations/parse-location.ts'
+import { parseLocation, parseTarget } from '../locations/parse-location.ts'
 import { addPassphraseOptions } from './archive-options.ts'
 import { addWritingOptions, type CopyFlags, checkCopy } from './copy.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
@@ -56,7 +56,7 @@ export function register(command: Command, io: Io): void {
 
 function checkedRequest(file: string, to: string, flags: ImportFlags, io: Io): CopyRequest {
   const source = parseLocation(`export:${file}#${flags.root}`, 'source')
-  const target = parseLocation(to, 'target')
+  const target = parseTarget(to, source.path)
   // No session lives in a file.
   const copyFlags: CopyFlags = { ...flags, ephemeral: 'skip' }
   checkCopy(source, target, copyFlags, io)

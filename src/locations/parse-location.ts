@@ -33,6 +33,19 @@ export function parseLocation(text: string, role: LocationRole): ParsedLocation 
   return file === null ? parseEnsemble(text, role) : parseFile(text, file, role)
 }
 
+/**
+ * A target that is written: a file's path has to be said, where a forgotten one would silently make a tree `/`.
+ * `sourcePath` is what it was most likely meant to be. @throws UsageProblem
+ */
+export function parseTarget(text: string, sourcePath: string): ParsedLocation {
+  const location = parseLocation(text, 'target')
+  const isWritten = location.kind === 'archive' || location.kind === 'snapshot'
+  if (!isWritten || FILE.exec(text)?.[3]) return location
+  const bare = text.replace(/#$/, '')
+  const other = sourcePath === '/' ? `${bare}#/path` : `${bare}#${sourcePath} for the same path`
+  throw wrong('target', text, `names no path: write ${other}, or ${bare}#/ for the root`)
+}
+
 function parseFile(text: string, match: RegExpExecArray, role: LocationRole): ParsedFile {
   const [kind, file, path] = [match[1] as ParsedFile['kind'], match[2] as string, match[3] || '/']
   if (file === '') throw wrong(role, text, `names no file: write ${kind}:FILE#/path`)

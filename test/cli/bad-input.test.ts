@@ -53,6 +53,17 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', 'archive:x.zkf#/a//b', B], 2, 'has a path behind its # that has an empty segment'],
   [['copy', 'snapshot:/var/zk#/a', B], 2, 'can only be written'],
   [['copy', A, 'datadir:/var/zk#/a'], 2, 'can only be read'],
+  [
+    ['copy', A, 'archive:x.zkf'],
+    2,
+    '"archive:x.zkf" names no path: write archive:x.zkf#/a for the same path, or archive:x.zkf#/ for the root.',
+  ],
+  [
+    ['copy', 'archive:x.zkf', 'snapshot:/var/zk#'],
+    2,
+    'write snapshot:/var/zk#/path, or snapshot:/var/zk#/ for',
+  ],
+  [['import', 'x.ndjson', 'archive:x.zkf'], 2, '"archive:x.zkf" names no path'],
   [['copy', '--merge', A, 'archive:x.zkf#/a'], 2, '--merge'],
   [['copy', '--at-zxid', '0x5', A, B], 2, '--at-zxid goes with a source of the form datadir:'],
   [['verify', '--at-zxid', 'x5', A, B], 2, '--at-zxid "x5" is no zxid'],

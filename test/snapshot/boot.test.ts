@@ -26,7 +26,7 @@ describe('servers boot from a written data directory, with that very tree', () =
 test('a server’s files into another’s: kinds, versions, zxids and times are what they were', async () => {
   const source = `datadir:${fileURLToPath(new URL('../../fixtures/datadir/zookeeper-3.9.5', import.meta.url))}`
   const [once, twice] = [freshFolder(), freshFolder()]
-  const copy = await zkferry(['copy', source, `snapshot:${once}`])
+  const copy = await zkferry(['copy', source, `snapshot:${once}#/`])
   expect(copy.code, copy.stderr).toBe(0)
   expect(copy.skipped().length).toBe(4)
   const again = await zkferry(['copy', `datadir:${once}`, `snapshot:${twice}#/`, '--members', '2'])

@@ -431,6 +431,18 @@ describe('a disk that is full', () => {
     expect(readdirSync(dirname(file))).toEqual([])
     expect(zxids(await readTree(where))).toEqual(before)
   })
+
+  test.each([0, 4, 20, 32])('nor is anything left of an undo file that ends at %d KiB', async (fileKiB) => {
+    const where = await place('3.9.5', 'full')
+    await plantMany(where, 1, 100, 1000)
+    const args = ['rmr', '--yes', '--undo', join(folder(), 'rmr.undo'), where.location]
+    const outcome = await zkferry(args, { fileKiB })
+    expect(outcome.code, outcome.stderr).toBe(6)
+    expect(outcome.summary.message).toContain(`The undo file ${args[3]} cannot be written (`)
+    expect(readdirSync(dirname(args[3] as string))).toEqual([])
+    const again = await zkferry(args)
+    expect([again.code, again.summary.znodes.deleted], again.stderr).toEqual([0, 102])
+  })
 })
 
 test('two copies onto one target keep what each of them overwrote in files of their own', async () => {

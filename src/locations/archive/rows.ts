@@ -83,8 +83,9 @@ export class RowsWriter {
     // A process that was killed may have made it, and got no further.
     const left = statOf(file)?.size === 0
     closeSync(openSync(file, (left ? 0 : O_CREAT | O_EXCL) | O_NOFOLLOW | O_RDWR, 0o600))
-    const archive = createArchive(file, null)
+    let archive: ArchiveFile | null = null
     try {
+      archive = createArchive(file, null)
       const generation: Generation = {
         id: archive.nextGeneration(),
         form: 'rows',
@@ -101,7 +102,9 @@ export class RowsWriter {
       syncFolder(dirname(file))
       return new RowsWriter(archive, generation)
     } catch (error) {
-      archive.close()
+      archive?.close()
+      // What is half made holds nothing, and would be in the way of the same command.
+      removeFiles(file)
       throw error
     }
   }
@@ -175,7 +178,7 @@ export class RowsWriter {
   /** Nothing of it stays. */
   discard(): void {
     this.close()
-    for (const end of ['-wal', '-shm', '-journal', '']) rmSync(this.#archive.file + end, { force: true })
+    removeFiles(this.#archive.file)
   }
 
   /** What was not committed goes; the rest is readable, and `open`. */
@@ -271,6 +274,11 @@ export function rowSum(row: Omit<Row, 'sum'>): Buffer {
 
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** With SQLite's beside it. */
+function removeFiles(file: string): void {
+  for (const end of ['-wal', '-shm', '-journal', '']) rmSync(file + end, { force: true })
 }
 
 function syncFolder(folder: string): void {

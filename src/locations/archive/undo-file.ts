@@ -3,7 +3,6 @@
  * final place from the start. Those who wait for it at the same time share one sync.
  */
 import { setImmediate } from 'node:timers/promises'
-import Database from 'better-sqlite3'
 import type { Former, UndoRecord } from '../../tree/contracts.ts'
 import { JournalProblem } from '../../tree/errors.ts'
 import { openArchive, statOf } from './archive-file.ts'
@@ -139,11 +138,18 @@ export class UndoFile implements UndoRecord {
 
 function asProblem(file: string, error: unknown): unknown {
   if (error instanceof JournalProblem) return error
-  const code = error instanceof Database.SqliteError ? error.code : (error as NodeJS.ErrnoException).code
-  if (code === undefined) return error
-  const why = /FULL|ENOSPC|EDQUOT/.test(code) ? 'its disk is full' : code
+  const why = whyOf(error)
+  if (why === undefined) return error
   return new JournalProblem(
     `The undo file ${file} cannot be written (${why}), so nothing more is overwritten or deleted; make room and run the same command again, name another file with --undo, or keep nothing with --no-undo.`,
     { cause: error },
   )
+}
+
+/** Of the file system's errors and SQLite's, also as an archive tells them; `undefined` for what nobody expected. */
+function whyOf(error: unknown): string | undefined {
+  if (error instanceof ArchiveProblem)
+    return error.cause === undefined ? error.message.replace(/\.$/, '') : whyOf(error.cause)
+  const { code } = error as NodeJS.ErrnoException
+  return code !== undefined && /FULL|SHMSIZE|ENOSPC|EDQUOT/.test(code) ? 'its disk is full' : code
 }

@@ -60,7 +60,7 @@ describe('generations', () => {
     expect((await zkferry(['digest', `archive:${file}#/app/wide`])).code).toBe(0)
     expect((await zkferry(['digest', `archive:${file}#/app/none`])).code).toBe(2)
     expect((await zkferry(['digest', '--generation', '3', `archive:${file}#/app`])).summary.message).toBe(
-      `Generation 3 of the archive ${file} is of the tree /elsewhere, which does not hold /app.`,
+      `Generation 3 of the archive ${file} is of the tree /elsewhere, which does not hold /app; the archive has /elsewhere (generation 3), /app (generations 2, 1).`,
     )
     const checked = await zkferry(['archive', 'check', file])
     expect(checked.code).toBe(0)
@@ -69,6 +69,39 @@ describe('generations', () => {
       [true, second],
       [true, first],
     ])
+  })
+
+  test('a path is read from the newest that holds it, though a newer one is of a tree that might', async () => {
+    const file = join(freshFolder(), 'a.zkferry')
+    const older = await addGeneration({ file, path: '/codis3' }, sampleTree(5))
+    await addGeneration({ file, path: '/' }, sampleTree(5, 1))
+    const read = async (path: string, ...flags: string[]) => {
+      const { code, summary, of } = await zkferry(['digest', ...flags, `archive:${file}#${path}`])
+      return { code, message: summary.message, digest: summary.digest.source, notes: of('note') }
+    }
+    const said = new RegExp(
+      `^Generation 1 of ${file} is read, made 2.*Z: it is the newest that holds /codis3\\.$`,
+    )
+    expect(await read('/codis3')).toMatchObject({
+      code: 0,
+      digest: older,
+      notes: [{ message: expect.stringMatching(said) }],
+    })
+    expect(await read('/wide')).toMatchObject({ code: 0, notes: [] })
+    const trees = '/ (generation 2), /codis3 (generation 1)'
+    expect(await read('/codis3', '--generation', '2')).toMatchObject({
+      code: 2,
+      message: `Generation 2 of the archive ${file} is of the tree /, which does not hold /codis3; the archive has ${trees}.`,
+    })
+    expect(await read('/none')).toMatchObject({
+      code: 2,
+      message: `No generation of the archive ${file} holds /none: it has ${trees}; write archive:FILE#/.`,
+    })
+    for (let turn = 0; turn < 10; turn++) await addGeneration({ file, path: '/many' }, sampleTree(0, turn))
+    expect((await read('/none')).message).toContain('/many (generations 12, 11, 10, 9, 8, 7, 6, 5, …), / (')
+    // What a target lacks is a difference.
+    const missing = ['verify', '--rounds', '0', `archive:${file}#/codis3`, `archive:${file}#/none`]
+    expect((await zkferry(missing)).summary.status).toBe('different')
   })
 
   test('prune keeps what it is told to, and the last complete one of each tree', async () => {

@@ -34,20 +34,31 @@ export class ChunkedTree implements StoredTree {
   /** Where something was found last: siblings are asked for together, and lie together. */
   #near: Near | null = null
 
-  /** All chunks are there, and as they were stored. @throws ArchiveProblem */
-  constructor(archive: ArchiveFile, generation: Generation) {
+  private constructor(archive: ArchiveFile, generation: Generation) {
     this.#archive = archive
     this.#root = generation.root
     this.zxid = BigInt(generation.zxid)
     this.#chunks = new ChunkReader(archive)
     this.#pieces = piecesOf(archive, generation, this.#chunks)
-    for (const { head, body } of this.#pieces) {
-      if (this.#chunks.isSound(head.id) && (body === null || this.#chunks.isSound(body.id))) continue
+  }
+
+  /** All chunks are there, and as they were stored. @throws ArchiveProblem */
+  static open(archive: ArchiveFile, generation: Generation): ChunkedTree {
+    const tree = new ChunkedTree(archive, generation)
+    for (const { head, body } of tree.#pieces) {
+      if (tree.#chunks.isSound(head.id) && (body === null || tree.#chunks.isSound(body.id))) continue
       throw damaged(
         archive.file,
         `generation ${generation.id} lacks a chunk, or has one that is not as it was written`,
       )
     }
+    return tree
+  }
+
+  /** False only when `path` is not in it for sure. Nothing else is read, or checked. @throws ArchiveProblem */
+  static mayHold(archive: ArchiveFile, generation: Generation, path: string): boolean {
+    const [znode] = new ChunkedTree(archive, generation).znodes([path])
+    return znode !== null
   }
 
   names(paths: readonly string[]): (readonly string[] | null | ZnodeError)[] {

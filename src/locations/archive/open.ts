@@ -6,6 +6,7 @@ import { absolutePath } from '../../tree/path.ts'
 import { StagedTarget } from '../stored/staged-target.ts'
 import { StoredSource } from '../stored/stored-source.ts'
 import { type ArchiveFile, openArchive, type Passphrase, statOf } from './archive-file.ts'
+import { chooseGeneration } from './choose.ts'
 import { ChunkedTree } from './chunked-tree.ts'
 import { type Generation, isComplete, leftOut } from './generation.ts'
 import { type Keys, newKeys } from './keys.ts'
@@ -36,7 +37,7 @@ export async function openArchiveSource(setup: ArchiveSourceSetup): Promise<Tree
   try {
     archive = await openArchive(setup.file, setup.passphrase)
     const generations = archive.generations()
-    const generation = choose(generations, setup)
+    const generation = chooseGeneration(archive, generations, setup)
     const { side, name, path } = setup
     tellLeftOut(generation, generations, setup)
     const moment = `generation ${generation.id}`
@@ -45,7 +46,7 @@ export async function openArchiveSource(setup: ArchiveSourceSetup): Promise<Tree
       const holds = (below: string) => tree.holds(absolutePath(path, below))
       return new StoredSource({ side, name, rootPath: path, tree, moment, holds, rootless: true })
     }
-    const tree = new ChunkedTree(archive, generation)
+    const tree = ChunkedTree.open(archive, generation)
     const [losses, holds] = [lossesOf(generation), filteredBy(generation, path)]
     const lacksAcls = generation.origin.options?.acl === false
     return new StoredSource({ side, name, rootPath: path, tree, moment, losses, holds, lacksAcls })
@@ -133,38 +134,6 @@ function refuseFolder(file: string): void {
     throw new SafetyRefusal(
       `${file} is ${stats.isDirectory() ? 'a folder' : 'no plain file'}, and an archive is one file.`,
     )
-}
-
-function choose(generations: readonly Generation[], setup: ArchiveSourceSetup): Generation {
-  const { file, path, generation, side } = setup
-  const kind = side === 'source' ? 'usage' : 'unreadable'
-  if (generation !== null) {
-    const one = generations.find(({ id }) => id === generation)
-    if (one === undefined)
-      throw new ArchiveProblem(
-        kind,
-        `The archive ${file} has no generation ${generation}: ${listed(generations)}.`,
-      )
-    if (belowRoot(path, one.root) !== null) return one
-    throw new ArchiveProblem(
-      kind,
-      `Generation ${generation} of the archive ${file} is of the tree ${one.root}, which does not hold ${path}.`,
-    )
-  }
-  const newest = generations.findLast(({ root }) => belowRoot(path, root) !== null)
-  if (newest !== undefined) return newest
-  const roots = [...new Set(generations.map(({ root }) => root))]
-  throw new ArchiveProblem(
-    kind,
-    roots.length === 0
-      ? `The archive ${file} holds no tree yet.`
-      : `The archive ${file} holds no tree with ${path}: it holds ${roots.join(', ')}; write archive:FILE#${roots[0]}.`,
-  )
-}
-
-function listed(generations: readonly Generation[]): string {
-  if (generations.length === 0) return 'it has none'
-  return `it has ${generations.map(({ id }) => id).join(', ')}`
 }
 
 /** Who restores should not take a part for the whole. */

@@ -66,7 +66,7 @@ export class ArchiveSealer implements Sealer {
     archive.db.exec('COMMIT')
     this.#seals++
     const written = await openArchive(this.#setup.partial.path, noPassphrase(archive))
-    return new ChunkedTree(written, this.#generation)
+    return ChunkedTree.open(written, this.#generation)
   }
 
   async #publish({ since, ...provenance }: Provenance): Promise<void> {

@@ -75,6 +75,18 @@ test('the tree as it was at a time', async () => {
   }
 })
 
+test('a time after the end of the logs is the end, and that is said', async () => {
+  const { time, zxid } = moments.at(-1) as Moment
+  const { source, notes } = await open(directory, { logDirectory, atTime: time + 60_000 })
+  expect(await source.position()).toBe(zxid)
+  const [end, asked] = [time, time + 60_000].map((ms) => new Date(ms).toISOString())
+  expect(notes).toEqual([`The logs end at ${end}, before --at-time ${asked}: the newest state is read.`])
+  await source.close()
+  const last = await open(directory, { logDirectory, atTime: time })
+  expect([await last.source.position(), last.notes]).toEqual([zxid, []])
+  await last.source.close()
+})
+
 test('a moment that is not in the files is refused', async () => {
   const ahead = await open(directory, { logDirectory, atZxid: 0xffffn })
   await expect(ahead.source.identity()).rejects.toThrow(

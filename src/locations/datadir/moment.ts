@@ -23,7 +23,10 @@ export async function zxidAt(
     if (first === null) continue
     earliest ??= `${hexZxid(first.zxid)} at ${new Date(first.time).toISOString()}`
     if (first.time > time) {
-      if (begun !== null) return (await lastUntil(begun, time, findings)) ?? first.zxid - 1n
+      if (begun !== null) {
+        const { last, ends } = await lastUntil(begun, time, findings)
+        return ends || last === null ? first.zxid - 1n : last.zxid
+      }
       throw new UsageProblem(
         `--at-time ${said} lies before the oldest transaction in the logs (${earliest}).`,
       )
@@ -35,22 +38,32 @@ export async function zxidAt(
       `--at-time ${said} needs logs, which tell when something happened: there are none.`,
     )
   }
-  return lastUntil(begun, time, findings)
+  const { last, ends } = await lastUntil(begun, time, findings)
+  if (!ends) return last?.zxid ?? null
+  if (last !== null && last.time < time) {
+    const end = new Date(last.time).toISOString()
+    findings.note(`The logs end at ${end}, before --at-time ${said}: the newest state is read.`)
+  }
+  return null
 }
 
-/** Null when no later one follows in this log. */
-async function lastUntil(file: DataFile, time: number, findings: Findings): Promise<bigint | null> {
-  let last: bigint | null = null
+/** `ends`: no later one follows in this log. */
+async function lastUntil(
+  file: DataFile,
+  time: number,
+  findings: Findings,
+): Promise<{ last: Moment | null; ends: boolean }> {
+  let last: Moment | null = null
   try {
-    for await (const { zxid, time: at } of moments(file)) {
-      if (at > time) return last
-      last = zxid
+    for await (const moment of moments(file)) {
+      if (moment.time > time) return { last, ends: false }
+      last = moment
     }
-    return null
+    return { last, ends: true }
   } catch (error) {
     if (!(error instanceof Damage)) throw error
     findings.lose(`${sentenceOf(error)}, so it cannot be told what was at that time.`, error)
-    return last
+    return { last, ends: false }
   }
 }
 

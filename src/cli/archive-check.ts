@@ -12,6 +12,8 @@ export interface Checked {
   /** What is wrong with it; `null` when nothing is. */
   flaw: string | null
   digest: string | null
+  /** What the copy that made it left out against its will: no damage. */
+  losses: readonly string[]
 }
 
 /** Every znode of a generation is read, and what it adds up to compared with what the copy that made it has found. */
@@ -46,13 +48,13 @@ export async function checkGeneration(
       const limits = { depth: 0, concurrency: 1024, rate: null, byteRate: null }
       const result = await digest(source, { acl, filter: new Filter(), ...limits }, context)
       const [flaw = differenceOf(generation, result)] = flaws
-      return { generation, flaw, digest: result.digest.source }
+      return { generation, flaw, digest: result.digest.source, losses: source.losses ?? [] }
     } finally {
       await source.close()
     }
   } catch (error) {
     if (!(error instanceof LocationProblem)) throw error
-    return { generation, flaw: error.message.replace(/\.$/, ''), digest: null }
+    return { generation, flaw: error.message.replace(/\.$/, ''), digest: null, losses: [] }
   }
 }
 

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { ArchiveFile } from '../locations/archive/archive-file.ts'
+import { isComplete } from '../locations/archive/generation.ts'
 import { parseLocation } from '../locations/parse-location.ts'
+import { escapeText } from '../report/escape.ts'
 import { formatBytes } from '../report/units.ts'
 import { Interrupted, UsageProblem } from '../tree/errors.ts'
 import { type JobResult, newCounts } from '../tree/events.ts'
@@ -104,26 +106,31 @@ async function check(shell: Shell, place: Place, flags: ArchiveCommandFlags): Pr
   let broken = 0
   for (const one of generations) {
     if (shell.context.signal.aborted) throw new Interrupted('Interrupted: not everything was read.')
-    const { flaw, digest } = await checkGeneration(shell, archive, one)
+    const { flaw, digest, losses } = await checkGeneration(shell, archive, one)
     if (flaw !== null) broken++
-    const words = flaw === null ? `whole${digest === null ? '' : `, digest ${digest}`}` : `NOT WHOLE: ${flaw}`
-    shell.data(
-      { type: 'checked', generation: one.id, tree: one.root, whole: flaw === null, flaw, digest } as {
-        type: string
-      },
-      [`generation ${one.id} of ${one.root}: ${words}`],
-    )
+    const sound = ['undamaged', ...(digest === null ? [] : [`digest ${digest}`])].join(', ')
+    const words = flaw === null ? [sound, ...losses].join('; ') : `DAMAGED: ${flaw}`
+    const record = {
+      type: 'checked',
+      generation: one.id,
+      tree: one.root,
+      whole: flaw === null,
+      flaw,
+      digest,
+      complete: isComplete(one),
+    }
+    shell.data(record, [escapeText(`generation ${one.id} of ${one.root}: ${words}`)])
   }
   if (broken > 0)
     return result(
       'incomplete',
-      `${broken} of ${plural(generations.length, 'generation')} cannot be read whole.`,
+      `${broken} of ${plural(generations.length, 'generation')} ${broken === 1 ? 'is' : 'are'} damaged.`,
     )
   return flaws.length === 0
     ? result('done', '')
     : result(
         'incomplete',
-        'All generations can be read whole, but the SQLite file around them is damaged: copy them into a new one.',
+        'All generations are undamaged, but the SQLite file around them is not: copy them into a new one.',
       )
 }
 

@@ -140,10 +140,19 @@ describe('generations', () => {
 
   test('one that is known to lack something says so, and ends no job as done', async () => {
     const file = join(freshFolder(), 'a.zkferry')
-    await addGeneration({ file, path: '/app', status: 'incomplete' }, sampleTree(10))
+    const digest = await addGeneration({ file, path: '/app', status: 'incomplete' }, sampleTree(10))
     const { code, summary } = await zkferry(['digest', `archive:${file}#/app`])
     expect(code).toBe(3)
     expect(summary.message).toContain('is not whole: the job that made generation 1 ended as incomplete')
+    // Nothing is wrong with the file.
+    const checked = await cli(['archive', 'check', file])
+    expect([checked.code, checked.stdout]).toEqual([
+      0,
+      `generation 1 of /app: undamaged, digest ${digest}; the job that made generation 1 ended as incomplete\n`,
+    ])
+    expect((await zkferry(['archive', 'check', file])).of('checked')).toMatchObject([
+      { whole: true, flaw: null, complete: false },
+    ])
   })
 
   test('a filtered one is compared in what it holds', async () => {

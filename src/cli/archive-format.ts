@@ -1,7 +1,7 @@
 /** Generations of an archive as people and as programs read them. */
 import { type Generation, isComplete } from '../locations/archive/generation.ts'
 import { escapeText } from '../report/escape.ts'
-import { formatBytes, formatCount } from '../report/units.ts'
+import { formatBytes, formatCount, formatTime } from '../report/units.ts'
 
 /** A heading and a line for each. */
 export function generationsTable(generations: readonly Generation[]): string[] {
@@ -10,7 +10,7 @@ export function generationsTable(generations: readonly Generation[]): string[] {
     ...generations.map(({ id, root, made, znodes, bytes, form, origin }) => [
       String(id),
       escapeText(root),
-      new Date(made).toISOString().slice(0, 19).replace('T', ' '),
+      formatTime(new Date(made)),
       formatCount(znodes),
       formatBytes(bytes),
       escapeText(form === 'rows' ? `undo: ${origin.status}` : `${origin.status}${limits(origin.options)}`),

@@ -2,7 +2,7 @@
 import type { IssueRow, RunInfo } from '../journal/index.ts'
 import { escapePath, escapeText } from '../report/escape.ts'
 import { survivedText } from '../report/survived.ts'
-import { formatBytes, formatCount, formatSeconds } from '../report/units.ts'
+import { formatBytes, formatCount, formatSeconds, formatTime } from '../report/units.ts'
 import { nothingSurvived, type Survived } from '../tree/events.ts'
 import type { ListedRun } from './runs.ts'
 
@@ -14,7 +14,7 @@ export function runsTable(runs: readonly ListedRun[]): string[] {
       escapeText(run.id),
       escapeText(run.command),
       escapeText(stateOf(run)),
-      run.started.toISOString().slice(0, 19).replace('T', ' '),
+      formatTime(run.started),
       formatCount(number(run, 'read')),
       escapeText(run.source),
       escapeText(run.target),

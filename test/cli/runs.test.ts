@@ -55,7 +55,9 @@ describe('runs', () => {
     const lines = stdout.trimEnd().split('\n')
     expect(lines[0]).toMatch(/^ID +COMMAND +STATE +STARTED +ZNODES +SOURCE +TARGET +JOURNAL$/)
     expect(lines[1]).toMatch(
-      new RegExp(`^${ids.done} +copy +finished: incomplete +.* 12,345 +old:2181/codis3 +new:2181/codis3 `),
+      new RegExp(
+        `^${ids.done} +copy +finished: incomplete +2[-0-9]+ [:0-9]+Z +12,345 +old:2181/codis3 +new:2181/codis3 `,
+      ),
     )
     expect(lines[2]).toMatch(new RegExp(`^${ids.killed} +copy +interrupted `))
     expect(lines).toHaveLength(3)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { formatBytes, formatCount, formatSeconds, plural } from '../../src/report/units.ts'
+import { formatBytes, formatCount, formatSeconds, formatTime, plural } from '../../src/report/units.ts'
 
 test.each([
   [0, '0 B'],
@@ -37,6 +37,10 @@ test.each([
   [7530, '2 h 5 min'],
 ])('%d seconds are %s', (seconds, text) => {
   expect(formatSeconds(seconds)).toBe(text)
+})
+
+test('a moment names its time zone', () => {
+  expect(formatTime(new Date(1_795_456_800_123))).toBe('2026-11-23 18:00:00Z')
 })
 
 test('one znode, many znodes', () => {

@@ -2,7 +2,7 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { ArchiveFile } from '../locations/archive/archive-file.ts'
-import { isComplete } from '../locations/archive/generation.ts'
+import { type Generation, isComplete } from '../locations/archive/generation.ts'
 import { parseLocation } from '../locations/parse-location.ts'
 import { escapeText } from '../report/escape.ts'
 import { formatBytes } from '../report/units.ts'
@@ -13,6 +13,7 @@ import { addPassphraseOptions, type PassphraseFlags, passphraseOf } from './arch
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import { type Io, isInteractive } from './io.ts'
+import { note } from './job-options.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { runJob, type Shell } from './shell.ts'
 import { count } from './values.ts'
@@ -30,6 +31,9 @@ interface Place {
   file: string
   tree: string | null
 }
+
+/** Generations that one line names. */
+const MOST_NAMED = 8
 
 const ACTIONS = ['list', 'check', 'prune'] as const
 
@@ -150,7 +154,7 @@ async function prune(shell: Shell, { file, tree }: Place, flags: ArchiveCommandF
   }
   const pruning = await Pruning.plan(file, passphraseOf(flags, shell.io.env), rules, dryRun)
   shell.onEnd(pruning, () => pruning.close())
-  const { dropped } = pruning
+  const { dropped, spared } = pruning
   const table = generationsTable(dropped)
   dropped.forEach((generation, at) => {
     const heading = at === 0 ? [table[0] as string] : []
@@ -159,6 +163,7 @@ async function prune(shell: Shell, { file, tree }: Place, flags: ArchiveCommandF
       table[at + 1] as string,
     ])
   })
+  if (spared.length > 0) note(shell, sparedNote(spared))
   if (dropped.length === 0) shell.say('nothing to drop')
   if (dropped.length === 0 || dryRun) return result('done', '')
   const question = `Drop ${plural(dropped.length, 'generation')} of ${file}?`
@@ -167,6 +172,17 @@ async function prune(shell: Shell, { file, tree }: Place, flags: ArchiveCommandF
   const { before, after } = await pruning.carryOut()
   shell.say(`${formatBytes(before)} before, ${formatBytes(after)} now`)
   return result('done', '')
+}
+
+function sparedNote(spared: readonly Generation[]): string {
+  const some = spared.slice(0, MOST_NAMED).map(({ id, root }) => `${id} of ${root}`)
+  const more = spared.length > MOST_NAMED ? `, and ${spared.length - MOST_NAMED} more` : ''
+  const how = spared.every(isComplete) ? 'complete' : 'done'
+  const [which, why] =
+    spared.length === 1
+      ? ['generation', `stays: the last ${how} one of its tree (--drop-complete drops it, too)`]
+      : ['generations', `stay: the last ${how} ones of their trees (--drop-complete drops them, too)`]
+  return `${which} ${some.join(', ')}${more} ${why}`
 }
 
 async function open(shell: Shell, { file }: Place, flags: ArchiveCommandFlags): Promise<ArchiveFile> {

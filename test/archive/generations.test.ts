@@ -114,6 +114,16 @@ describe('generations', () => {
     const before = readFileSync(file)
     const dry = await zkferry(['archive', 'prune', '--keep-last', '1', '--dry-run', file])
     expect(dry.of('dropped').map(({ generation }) => generation)).toEqual([1, 2, 3])
+    expect(dry.of('note')).toEqual([
+      {
+        message:
+          'generation 5 of /other stays: the last complete one of its tree (--drop-complete drops it, too)',
+      },
+    ])
+    const none = await cli(['archive', 'prune', '--keep-last', '0', '--dry-run', file])
+    expect(none.stderr).toContain(
+      'generations 4 of /app, 5 of /other stay: the last complete ones of their trees',
+    )
     expect(readFileSync(file).equals(before)).toBe(true)
     expect((await zkferry(['archive', 'prune', '--keep-last', '1', file])).summary.message).toBe(
       'archive prune needs --yes when there is no terminal to ask on.',

@@ -61,13 +61,24 @@ export interface Pruned {
 
 export class Pruning {
   readonly dropped: readonly Generation[]
+  /** Would go, were they not the last good ones of their trees. */
+  readonly spared: readonly Generation[]
   readonly #partial: Partial | null
   readonly #archive: ArchiveFile
 
-  private constructor(partial: Partial | null, archive: ArchiveFile, dropped: readonly Generation[]) {
+  private constructor(
+    partial: Partial | null,
+    archive: ArchiveFile,
+    generations: readonly Generation[],
+    rules: KeepRules,
+  ) {
     this.#partial = partial
     this.#archive = archive
-    this.dropped = dropped
+    this.dropped = chooseDropped(generations, rules)
+    const dropped = new Set(this.dropped)
+    this.spared = chooseDropped(generations, { ...rules, dropComplete: true }).filter(
+      (one) => !dropped.has(one),
+    )
   }
 
   /** Looks what would go. With `dryRun` nothing can come of it, and nothing is locked. @throws LocationProblem, UsageProblem */
@@ -87,7 +98,7 @@ export class Pruning {
         archive.close()
         throw new ArchiveProblem('usage', `The archive ${file} holds no tree ${rules.tree}.`)
       }
-      return new Pruning(partial, archive, chooseDropped(generations, rules))
+      return new Pruning(partial, archive, generations, rules)
     } catch (error) {
       partial?.release()
       throw onSide('source', file, error)

@@ -1,5 +1,5 @@
 /** Where a data directory may be written, what is never touched, and what is refused. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { OPEN_ACL, ZooKeeperClient } from '../../src/zookeeper/index.ts'
@@ -140,6 +140,7 @@ describe('a folder without data', () => {
       'server.1=HOST1:2888:3888',
       'server.2=HOST2:2888:3888',
     ])
+    expect(boot.zooCfg).toContain('# clientPort, initLimit and syncLimit are yours to add')
     const hex = BigInt(boot.zxid as string).toString(16)
     expect(readdirSync(join(folder, '2/version-2'))).toEqual([`snapshot.${hex}`])
     const record = JSON.parse(readFileSync(join(folder, '2/zkferry.json'), 'utf8'))
@@ -171,7 +172,14 @@ describe('what cannot be', () => {
     const refused = await copy(folder, ...kinds, '--for-version', '3.4', '--rounds', '0')
     expect(refused.code, refused.stderr).toBe(3)
     expect(refused.skipped()).toEqual(['a/b: ttl-unsupported', 'locks/one: container-unsupported'])
-    const plain = await copy(freshFolder(), ...kinds, '--for-version', '3.4.14', '--plain-kinds')
+    // Nobody shall boot from what lacks them.
+    expect(refused.of('boot')).toMatchObject([{ zooCfg: [] }])
+    const place = join(folder, 'version-2')
+    expect(refused.of('note')).toContainEqual({
+      message: `${place} lacks what could not be copied: let no server boot from it, and remove it before the next try.`,
+    })
+    rmSync(place, { recursive: true })
+    const plain = await copy(folder, ...kinds, '--for-version', '3.4.14', '--plain-kinds')
     expect([plain.code, plain.skipped()], plain.stderr).toEqual([0, []])
   })
 

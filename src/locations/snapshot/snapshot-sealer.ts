@@ -16,7 +16,7 @@ export interface Booting {
   /** That the servers begin with. */
   zxid: bigint
   members: readonly MemberFolder[]
-  /** Lines of zoo.cfg, and comments. */
+  /** Lines of zoo.cfg, and comments; none for what nobody shall boot. */
   zooCfg: readonly string[]
   /** Folders with what was there before. */
   aside: readonly string[]
@@ -80,8 +80,10 @@ export class SnapshotSealer implements Sealer {
     await writeSynced(join(first, RECORD), record(provenance, written, zxid))
     const aside = await landing.publish()
     const { members } = landing
-    const zooCfg = [...zooCfgOf(members, written)]
-    published({ zxid, members, zooCfg, aside, notes: [...notesOn(written)] })
+    const lacks = provenance.status === 'incomplete'
+    const zooCfg = lacks ? [] : [...zooCfgOf(members, written)]
+    const notes = [...notesOn(written), ...(lacks ? [lackingNote(members)] : [])]
+    published({ zxid, members, zooCfg, aside, notes })
   }
 
   discard(): Promise<void> {
@@ -133,6 +135,14 @@ function* notesOn(written: WrittenTree): Generator<string> {
     yield `The longest data are of ${longest} bytes: the servers need -Djute.maxbuffer=${longest} at least to start from them.`
 }
 
+/** Not the whole directory: what was set aside is in there, too. */
+function lackingNote(members: readonly MemberFolder[]): string {
+  const folders = members.map(({ directory }) => join(directory, VERSION_FOLDER))
+  const [which, them] =
+    folders.length === 1 ? [`${folders[0]} lacks`, 'it'] : [`${folders[0]} to ${folders.at(-1)} lack`, 'them']
+  return `${which} what could not be copied: let no server boot from ${them}, and remove ${them} before the next try.`
+}
+
 function* zooCfgOf(members: readonly MemberFolder[], { ttls }: WrittenTree): Generator<string> {
   const several = members.length > 1
   for (const { id, directory } of members)
@@ -141,6 +151,7 @@ function* zooCfgOf(members: readonly MemberFolder[], { ttls }: WrittenTree): Gen
       : `dataDir=${directory}`
   if (several) yield '# on all of them, with their own hosts:'
   for (const { id } of several ? members : []) yield `server.${id}=HOST${id}:2888:3888`
+  yield several ? '# clientPort, initLimit and syncLimit are yours to add' : '# clientPort is yours to add'
   yield '# dataLogDir, where there is one, must be empty'
   if (ttls > 0) yield '# for the JVM, because of the TTLs: -Dzookeeper.extendedTypesEnabled=true'
 }

@@ -4,7 +4,8 @@ import { JournalProblem } from '../tree/errors.ts'
 
 const SENTENCES: readonly [RegExp, (file: string) => string][] = [
   [
-    /^SQLITE_FULL/,
+    // The second when the -shm file beside the journal cannot grow.
+    /^SQLITE_(FULL|IOERR_SHMSIZE)/,
     (file) =>
       `The disk that holds the journal ${file} is full; free some space and run the same command again.`,
   ],

@@ -191,6 +191,8 @@ test('SQLite saying that the disk is full becomes a sentence that says so', () =
     expect((problem as Error).message).toMatch(/The disk that holds the journal \/j is full/)
   }
   db.close()
+  const shm = new Database.SqliteError('disk I/O error', 'SQLITE_IOERR_SHMSIZE')
+  expect(String(asJournalProblem('/j', shm))).toMatch(/The disk that holds the journal \/j is full/)
   const bug = new TypeError('a bug of ours')
   expect(asJournalProblem('/j', bug)).toBe(bug)
 })

@@ -10,7 +10,11 @@ export function withLosses(result: JobResult, place: TreeSource): JobResult {
   const losses = place.losses ?? []
   if (losses.length === 0 || !CLEAN.has(result.status)) return result
   const more = losses.length === 1 ? '' : ` (and ${plural(losses.length - 1, 'other loss', 'other losses')})`
-  return { ...result, status: 'incomplete', message: `${place.name} is not whole: ${losses[0]}${more}.` }
+  return {
+    ...result,
+    status: 'incomplete',
+    message: `${place.name} is not whole: ${clause(losses[0])}${more}.`,
+  }
 }
 
 /** What is missing there is no reason to delete it elsewhere. @throws SafetyRefusal */
@@ -18,8 +22,13 @@ export function refuseDeletionAfter(place: TreeSource): void {
   const [loss] = place.losses ?? []
   if (loss === undefined) return
   throw new SafetyRefusal(
-    `${place.name} is not whole (${loss}), so nothing says what --delete may delete; without it the rest is copied.`,
+    `${place.name} is not whole (${clause(loss)}), so nothing says what --delete may delete; without it the rest is copied.`,
   )
+}
+
+/** Some losses are sentences. */
+function clause(loss = ''): string {
+  return loss.replace(/\.$/, '')
 }
 
 /** `flag` leaves ACLs out of the job. @throws UsageProblem where there are none to be copied or compared. */

@@ -8,6 +8,7 @@ import { writeSnapshot } from '../../fixtures/write-snapshot.ts'
 import { LogReader } from '../../src/locations/datadir/log-reader.ts'
 import { DigestSum } from '../../src/tree/digest.ts'
 import { LocationProblem } from '../../src/tree/errors.ts'
+import { zkferry } from '../helpers/zkferry.ts'
 import { open, readAll } from './fuzz/open.ts'
 import { copyTo, RECORDED, recordedFolder, recordedPlace, signature } from './fuzz/places.ts'
 
@@ -116,6 +117,8 @@ test('a wrong checksum on a transaction', async () => {
   const { tree, zxid, losses } = await salvaged(directory)
   expect(losses).toEqual([expect.stringMatching(/^log\.a has a wrong checksum .* are lost\.$/)])
   expect([zxid, signature(tree)]).toEqual([0xcn, place.states.get(0xcn)])
+  const { code, summary } = await zkferry(['digest', '--salvage', `datadir:${directory}#/codis3`])
+  expect([code, summary.message]).toEqual([3, expect.stringMatching(/ zxid 0xc are lost\.$/)])
 })
 
 test('a torn last transaction is normal, and said', async () => {

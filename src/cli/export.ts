@@ -114,7 +114,7 @@ async function run(shell: Shell, text: string, flags: ExportCommandFlags): Promi
     version: version(),
   })
   const result = await exportTree(shell, location, filter.on(location.holds), flags).catch((error: unknown) =>
-    unwritten(shell, error),
+    unwritten(shell, error, flags),
   )
   noteUnmatched(shell, filter, result)
   return result
@@ -139,7 +139,7 @@ async function exportTree(
   const output = flags.output === undefined ? null : await openOutput(shell, resolve(flags.output))
   if ((await location.identity()) === null)
     throw new UsageProblem(`The root ${location.name} does not exist.`)
-  const folder = flags.output === undefined ? tmpdir() : dirname(resolve(flags.output))
+  const folder = stagingFolder(flags)
   const [staging, aside] = [0, 1].map(() => {
     const one = new Staging(join(folder, `.zkferry-${randomBytes(6).toString('hex')}.staging`))
     return shell.onEnd(one, () => one.close())
@@ -184,13 +184,19 @@ async function exportTree(
     : { ...result, status: 'done', message: '' }
 }
 
+function stagingFolder({ output }: ExportCommandFlags): string {
+  return output === undefined ? tmpdir() : dirname(resolve(output))
+}
+
 /** @throws what has nothing to do with the output */
-function unwritten({ context: { counts } }: Shell, error: unknown): JobResult {
+function unwritten({ context: { counts } }: Shell, error: unknown, flags: ExportCommandFlags): JobResult {
   const { name, code, message: said } = error as NodeJS.ErrnoException
   const staging = typeof code === 'string' && code.startsWith('SQLITE')
   if (!staging && name !== 'OutputProblem') throw error
+  const why = code === 'SQLITE_FULL' ? 'its disk is full' : code
+  const by = flags.output === undefined ? 'in TMPDIR' : 'with --output'
   const message = staging
-    ? `What was read could not be kept on disk until it is written (${code}); nothing was exported.`
+    ? `What was read could not be kept in ${stagingFolder(flags)} until it is written (${why}), so nothing was exported; make room there, or name another folder ${by}.`
     : said
   const digest = { source: null, target: null }
   return { status: 'incomplete', message, counts, digest, sourceMoved: 0, consistency: 'unknown' }

@@ -211,9 +211,13 @@ test('a file is written whole or not at all, for its owner alone, and never over
     new Place(from.client, from.address, large.slice(from.address.length)),
     pegasusTree({ seed: 1, apps: 20, partitions: 8 }),
   )
-  for (const fileKiB of [0, 20]) {
+  for (const [fileKiB, message] of [
+    [0, `could not be kept in ${folder} until it is written (SQLITE_`],
+    [20, `${file} could not be written (`],
+  ] as const) {
     const long = await zkferry(['export', ...WAIT, '--output', file, large], { fileKiB })
     expect([long.code, long.summary.status]).toEqual([3, 'incomplete'])
+    expect(long.summary.message).toContain(message)
   }
   expect(readFileSync(file)).toEqual(before)
   expect((await run()).code).toBe(0)

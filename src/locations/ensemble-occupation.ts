@@ -3,7 +3,8 @@
  * which belongs to no application and is in no copy. It is the writing session's, so it goes when that does, however
  * the process ends; a session that takes the place of an expired one makes it anew before it writes.
  *
- * Whoever comes makes its znode first and then looks round: of two that come at once, the later sees the earlier.
+ * Whoever comes makes its znode first and then looks round: of two that come at once, the later sees the earlier. Who
+ * says more later has a new znode, but not a new place in that order: what stood there without a gap is in its data.
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
@@ -22,6 +23,7 @@ const ACL = [{ perms: 1, scheme: 'world', id: Buffer.from('anyone') }]
 const MOST_LOSSES = 3
 /** Of a text that a stranger wrote, in a message. */
 const MOST_SHOWN = 80
+const CZXID = /^\d{1,19}$/
 
 export interface Occupied {
   session: SessionKeeper
@@ -29,6 +31,11 @@ export interface Occupied {
   failures: Failures
   /** For messages. */
   place: string
+}
+
+interface Found {
+  data: Buffer | null
+  stat: Stat
 }
 
 /** What the znode's data say. */
@@ -42,6 +49,8 @@ interface Note {
   pid: number
   user: string
   since: string
+  /** The czxid of the znode that this one took the place of, in one transaction; `null` when it is the first. */
+  first: bigint | null
 }
 
 export class EnsembleOccupation {
@@ -49,6 +58,8 @@ export class EnsembleOccupation {
   readonly #name = `${PREFIX}${randomBytes(8).toString('hex')}`
   readonly #since = new Date().toISOString()
   #work: Work | null = null
+  /** Of the znode that is there now. */
+  #first: bigint | null = null
 
   constructor(occupied: Occupied) {
     this.#occupied = occupied
@@ -89,10 +100,10 @@ export class EnsembleOccupation {
     return `${FOLDER}/${this.#name}`
   }
 
-  get #data(): Buffer {
+  #data(first: bigint | null): Buffer {
     const { root } = this.#occupied
     const { command, run } = this.#work ?? { command: '', run: null }
-    const note: Note = {
+    const note: Omit<Note, 'first'> & { first: string | null } = {
       root,
       command,
       run,
@@ -101,6 +112,7 @@ export class EnsembleOccupation {
       pid: process.pid,
       user: userName(),
       since: this.#since,
+      first: first === null ? null : String(first),
     }
     return Buffer.from(JSON.stringify(note))
   }
@@ -128,6 +140,7 @@ export class EnsembleOccupation {
         if (own === null && losses === MOST_LOSSES) return `${this.#path} does not stay as it is made`
         if (own === null) continue
         await this.#lookRound(client, own)
+        this.#first = own
         return null
       } catch (error) {
         if (!(error instanceof ZooKeeperError)) throw error
@@ -138,28 +151,28 @@ export class EnsembleOccupation {
     }
   }
 
-  /** Our znode's Stat; `null` when somebody else's stood in its place. */
-  async #put(client: ZooKeeperClient): Promise<Stat | null> {
-    await client.create(this.#path, this.#data, { acl: ACL, flags: CreateFlag.ephemeral }).catch((error) => {
-      if (!(error instanceof ZooKeeperError) || error.code !== 'NODEEXISTS') throw error
-    })
-    const own = await client.exists(this.#path)
-    if (own === null || own.ephemeralOwner === client.sessionId) return own
+  /** Our znode's place among the others'; `null` when somebody else's stood where it shall. */
+  async #put(client: ZooKeeperClient): Promise<bigint | null> {
+    await client
+      .create(this.#path, this.#data(null), { acl: ACL, flags: CreateFlag.ephemeral })
+      .catch((error) => {
+        if (!(error instanceof ZooKeeperError) || error.code !== 'NODEEXISTS') throw error
+      })
+    const own = await readPath(client, this.#path)
+    if (own === null) return null
+    if (own.stat.ephemeralOwner === client.sessionId) return orderOf(own)
     // Of our own session before this one, which the servers have not ended yet: nobody else has our name.
     await client.delete(this.#path).catch(ignoreServer)
     return null
   }
 
-  async #lookRound(client: ZooKeeperClient, own: Stat): Promise<void> {
+  async #lookRound(client: ZooKeeperClient, own: bigint): Promise<void> {
     const { children } = await client.getChildren(FOLDER)
     for (const name of children) {
       if (!name.startsWith(PREFIX) || name === this.#name) continue
       const path = `${FOLDER}/${name}`
-      const other = await client.getData(path).catch((error: unknown) => {
-        if (error instanceof ZooKeeperError && error.code === 'NONODE') return null
-        throw error
-      })
-      if (other === null || other.stat.ephemeralOwner === 0n || other.stat.czxid > own.czxid) continue
+      const other = await readPath(client, path)
+      if (other === null || other.stat.ephemeralOwner === 0n || orderOf(other) > own) continue
       const note = readNote(other.data)
       if (note !== null && !this.#meets(note.root)) continue
       if (note !== null && this.#isOver(note)) await client.delete(path).catch(ignoreServer)
@@ -186,7 +199,13 @@ export class EnsembleOccupation {
     try {
       await client.multi([
         { op: 'delete', path: this.#path },
-        { op: 'create', path: this.#path, data: this.#data, acl: ACL, flags: CreateFlag.ephemeral },
+        {
+          op: 'create',
+          path: this.#path,
+          data: this.#data(this.#first),
+          acl: ACL,
+          flags: CreateFlag.ephemeral,
+        },
       ])
       return null
     } catch (error) {
@@ -206,6 +225,18 @@ export class EnsembleOccupation {
   }
 }
 
+async function readPath(client: ZooKeeperClient, path: string): Promise<Found | null> {
+  return client.getData(path).catch((error: unknown) => {
+    if (error instanceof ZooKeeperError && error.code === 'NONODE') return null
+    throw error
+  })
+}
+
+/** The lower came first. */
+function orderOf({ data, stat }: Found): bigint {
+  return readNote(data)?.first ?? stat.czxid
+}
+
 function readNote(data: Buffer | null): Note | null {
   try {
     const note = JSON.parse(String(data)) as Record<keyof Note, unknown>
@@ -219,6 +250,7 @@ function readNote(data: Buffer | null): Note | null {
       pid: Number.isInteger(note.pid) && (note.pid as number) > 0 ? (note.pid as number) : 0,
       user: shown(note.user),
       since: shown(note.since),
+      first: typeof note.first === 'string' && CZXID.test(note.first) ? BigInt(note.first) : null,
     }
   } catch {
     return null

@@ -1,5 +1,7 @@
 /** Two operators with two journals on one target. */
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { openEnsemble } from '../../src/locations/ensemble.ts'
+import { type ParsedEnsemble, parseLocation } from '../../src/locations/parse-location.ts'
 import { CreateFlag, ZooKeeperClient } from '../../src/zookeeper/index.ts'
 import { FaultProxy } from '../faults/proxy.ts'
 import { type Place, pair, place, plant, plantMany } from '../helpers/places.ts'
@@ -41,6 +43,18 @@ async function notesOf(at: Place): Promise<Record<string, unknown>[]> {
     ),
   )
   return notes.filter((note) => note !== null)
+}
+
+function ensembleAt(location: string) {
+  return openEnsemble({
+    location: parseLocation(location, 'target') as ParsedEnsemble,
+    side: 'target',
+    auth: [],
+    sessionTimeoutMs: 30_000,
+    retryForMs: 30_000,
+    sessions: 1,
+    emit: () => {},
+  })
 }
 
 test.each(['3.4.14', '3.9.5'] as const)(
@@ -112,6 +126,35 @@ test('two at once: one works, the other is told of it, and nothing of it is left
   )
   expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
   expect((await notesOf(to)).filter(({ root }) => root === to.root)).toEqual([])
+})
+
+test('one that says more of its work keeps its place: who came between and looks round only then is told', async () => {
+  const to = await place('3.9.5', 'between')
+  const proxy = await FaultProxy.before(sharedServer().port)
+  const [first, second] = [await ensembleAt(to.location), await ensembleAt(proxy.connectString + to.root)]
+  onTestFinished(async () => {
+    await Promise.all([first.close(), second.close()])
+    await proxy.close()
+  })
+  const looked = new Promise<void>((resolve) => {
+    const GET_CHILDREN = 8
+    proxy.alterRequest = (frame, { index }) => {
+      if (index === 0 || frame.readInt32BE(8) !== GET_CHILDREN) return frame
+      proxy.hold()
+      resolve()
+      return frame
+    }
+  })
+  expect(await first.occupy({ command: 'copy', run: null })).toBeNull()
+  const told = expect(second.occupy({ command: 'rmr', run: null })).rejects.toThrow(
+    /at work on the target .*copy of .*, run abcdefgh, process/,
+  )
+  await looked
+  expect(await first.occupy({ command: 'copy', run: 'abcdefgh' })).toBeNull()
+  proxy.release()
+  await told
+  expect(await first.occupy({ command: 'copy', run: 'bcdefghi' })).toBeNull()
+  expect((await notesOf(to)).filter(({ root }) => root === to.root)).toMatchObject([{ run: 'bcdefghi' }])
 })
 
 test('a run that was killed is gone on with at once, though its session lives', async () => {

@@ -1,12 +1,12 @@
 /** Where the marks of `verify --combined` go: to a file, or to stdout in the place of the differences. */
-import { combinedLine, FileOutput } from '../report/combined.ts'
-import { UsageProblem } from '../tree/errors.ts'
+import { combinedLine } from '../report/combined.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
+import { MarksFile } from './marks-file.ts'
 import { type Shell, withUnwritten } from './shell.ts'
 
 /**
  * Runs `job` with its marks sent on. A file that is full does not end the job, but its result says so.
- * @throws UsageProblem when the file cannot be opened.
+ * @throws UsageProblem when the file cannot be opened, SafetyRefusal when it is something else.
  */
 export async function withMarks(
   shell: Shell,
@@ -15,21 +15,19 @@ export async function withMarks(
 ): Promise<JobResult> {
   if (file === undefined) return job(shell.context)
   if (file === '-') return job(toStdout(shell))
-  const output = opened(file)
-  let result: JobResult
-  try {
-    result = await job({
-      ...shell.context,
-      emit(event) {
-        if (event.type !== 'combined') return shell.context.emit(event)
-        output.line(combinedLine(event.mark, event.path))
-      },
-    })
-  } finally {
-    // Also after an interruption: what is known by then is worth having.
-    output.close()
-  }
-  return output.failure === null ? result : withUnwritten(result, `--combined ${file}`, output.failure, shell)
+  const output = new MarksFile(file)
+  // Also when the job is left behind: what was there before stays as it was.
+  shell.onEnd(output, () => output.discard())
+  const result = await job({
+    ...shell.context,
+    emit(event) {
+      if (event.type !== 'combined') return shell.context.emit(event)
+      output.line(combinedLine(event.mark, event.path))
+    },
+  })
+  if (result.status === 'interrupted') return result
+  output.publish()
+  return output.failure === null ? result : withUnwritten(result, output.failure, shell)
 }
 
 function toStdout(shell: Shell): JobContext {
@@ -40,14 +38,5 @@ function toStdout(shell: Shell): JobContext {
       // The marks say it already.
       if (event.type !== 'difference') shell.context.emit(event)
     },
-  }
-}
-
-function opened(file: string): FileOutput {
-  try {
-    return new FileOutput(file)
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException
-    throw new UsageProblem(`--combined ${file} cannot be written (${code}).`, { cause: error })
   }
 }

@@ -195,7 +195,8 @@ export async function runJob(
   shell.endUndo(result)
   await shell.close()
   await io.stdout.drained()
-  if (io.stdout.failure !== null) result = withUnwritten(result, 'The output', io.stdout.failure, shell)
+  if (io.stdout.failure !== null)
+    result = withUnwritten(result, unwritten('The output', io.stdout.failure), shell)
   signals.stop()
 
   const around = circumstances(request, signals, shell)
@@ -222,8 +223,7 @@ export async function runJob(
 }
 
 /** A result whose lines did not all arrive. Where the job itself has worse to say, that stays what the result says. */
-export function withUnwritten(result: JobResult, what: string, code: string, shell: Shell): JobResult {
-  const sentence = unwritten(what, code)
+export function withUnwritten(result: JobResult, sentence: string, shell: Shell): JobResult {
   if (['done', 'identical', 'different'].includes(result.status))
     return { ...result, status: 'incomplete', message: sentence }
   shell.say(sentence)

@@ -7,6 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { UsageProblem } from '../tree/errors.ts'
 import { type AuthInfo, isSasl } from '../zookeeper/auth.ts'
 
+const SCHEME = /^[a-z][a-z0-9+.-]*$/i
+
 export interface AuthSource {
   /** The prefix of the flags, such as `--source-auth`; messages are made of it. */
   flag: string
@@ -67,6 +69,12 @@ export function parseIdentities(text: string, origin: string): AuthInfo[] {
       )
     }
     const [, scheme, credentials] = match as unknown as [string, string, string]
+    // A password may hold a space: without a scheme before it, its first part stands there.
+    if (!SCHEME.test(scheme)) {
+      throw new UsageProblem(
+        `${origin}, line ${at + 1}: no scheme comes first; expected "scheme credentials", such as digest user:password.`,
+      )
+    }
     if ((scheme === 'digest' || scheme === 'sasl') && !/^[^:]+:/.test(credentials)) {
       throw new UsageProblem(`${origin}, line ${at + 1}: the credentials of ${scheme} are user:password.`)
     }

@@ -116,6 +116,9 @@ export class SessionExpiredError extends ZooKeeperError {
 /** The server's `sessionRequireClientSASLAuth`, or its `enforce.auth.enabled`, has not seen what it wants. */
 const DEMANDED = 'demands an authentication that was not given (SASL, or what its enforce.auth.schemes names)'
 
+/** Of ZooKeeper itself. Any other word in a scheme's place may be a part of a password, and is not repeated. */
+const SCHEMES: ReadonlySet<string> = new Set(['auth', 'digest', 'ip', 'sasl', 'super', 'world', 'x509'])
+
 /** The server does not accept an identity, or demands one. The client is dead. */
 export class AuthFailedError extends ZooKeeperError {
   override name = 'AuthFailedError'
@@ -125,8 +128,13 @@ export class AuthFailedError extends ZooKeeperError {
   /** `what`, where more is known, completes a sentence that begins with the server. */
   constructor(server: string, scheme: string | null, user: string | null, errno: number, what?: string) {
     const whom = user === null ? '' : ` of user ${user}`
-    const known = scheme === null ? DEMANDED : `does not accept the ${scheme} authentication${whom}`
-    super(`${server} ${what ?? known}`, { code: errorCode(errno).name, errno })
+    const refused = SCHEMES.has(scheme ?? '')
+      ? `does not accept the ${scheme} authentication${whom}`
+      : "does not accept an identity whose scheme is not one of ZooKeeper's own, such as digest, ip, sasl or x509 (it is not shown: it may be a part of a password)"
+    super(`${server} ${what ?? (scheme === null ? DEMANDED : refused)}`, {
+      code: errorCode(errno).name,
+      errno,
+    })
     this.scheme = scheme
     this.user = user
   }

@@ -14,7 +14,7 @@ test('lines of scheme and credentials; blank lines and comments say nothing', ()
   expect(shown(parseIdentities(text, 'x'))).toEqual(['digest admin:pass word:x', 'ip 10.0.0.1'])
 })
 
-test.each(['hunter2', 'digest', 'digest hunter2', 'digest :hunter2'])(
+test.each(['hunter2', 'digest', 'digest hunter2', 'digest :hunter2', 'admin:hunter2 secret', '?hunter2 x'])(
   '%j is refused, and not repeated',
   (line) => {
     const read = () => parseIdentities(`# one\n${line}`, '--auth-file f')

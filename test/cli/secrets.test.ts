@@ -84,7 +84,17 @@ describe('digest passwords', () => {
     const scheme = { ZKFERRY_AUTH: `carrier-pigeon ${reader}` }
     const unknown = await quietly(secrets, ['digest', from.location, '--verbose'], { env: scheme })
     expect(unknown.code).toBe(4)
-    expect(unknown.stderr).toContain('carrier-pigeon')
+    expect(unknown.stderr).toContain("whose scheme is not one of ZooKeeper's own")
+  })
+
+  test('that have a space, without a scheme before them: no part of them', async () => {
+    const from = await place('3.9.5', 'secrets')
+    await plant(from, { '': null })
+    for (const line of [`reader:${reader} ${writer}`, `${reader} ${writer}`]) {
+      const env = { ZKFERRY_AUTH: line }
+      const result = await quietly(secrets, ['digest', from.location, '--verbose'], { env })
+      expect(result.stderr).toMatch(/expected "scheme credentials"|whose scheme is not one of/)
+    }
   })
 
   test.each([

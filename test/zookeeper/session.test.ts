@@ -44,7 +44,7 @@ describe.for(['3.4.14', '3.9.5'] as const)('a session on %s', (version) => {
     const error = await rejection(ZooKeeperClient.connect({ connect: connectString, auth }))
     expect(error).toBeInstanceOf(AuthFailedError)
     expect(error).toMatchObject({ scheme: 'kerberos', code: 'AUTHFAILED' })
-    expect((error as Error).message).toBe(`${connectString} does not accept the kerberos authentication`)
+    expect((error as Error).message).toContain(`${connectString} does not accept an identity whose scheme`)
 
     const client = await connected(connectString)
     await expect(client.addAuth({ scheme: 'kerberos', auth: Buffer.from('hunter2') })).rejects.toThrow(

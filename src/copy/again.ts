@@ -10,8 +10,9 @@ import type { JobContext } from '../tree/events.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { plural } from '../tree/plural.ts'
-import { newestZxid } from '../tree/znode.ts'
+import type { Stat } from '../tree/znode.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
+import type { Looks } from './looks.ts'
 
 const MOST_NAMED = 20
 
@@ -25,10 +26,10 @@ export async function lookBeforeSecondCopy(
   source: TreeSource,
   target: TreeTarget,
   journal: JournalReader,
-  previous: RunInfo,
+  looks: Looks,
   options: MarchOptions,
   tallyOptions: TallyOptions,
-  overwriteNewer: boolean,
+  allowed: { overwriteNewer: boolean; merge: boolean },
   /**
    * Set for a second copy that was broken off: its own last write on record. What it wrote after that is not known,
    * but it is as on the source, so only znodes that are unlike the source can be someone's.
@@ -39,36 +40,49 @@ export async function lookBeforeSecondCopy(
   context: JobContext,
 ): Promise<SecondLook> {
   const tally = new Tally({ ...tallyOptions, countRead: true }, context)
-  const lastWrite = mineUpTo ?? previous.lastWrite ?? 0n
+  const { previous } = looks
   const newer: string[] = []
   let newerCount = 0
   const note = (path: string) => {
     newerCount++
     if (newer.length < MOST_NAMED) newer.push(path)
   }
+  let [strangers, stranger] = [0, '']
   tally.onTarget = (pair) => {
     const { path, target: znode } = pair
-    if (znode === null || isEphemeral(znode.stat)) return
+    if (znode === null) return
+    if (looks.isStranger(path)) {
+      strangers++
+      stranger ||= path
+    }
+    if (isEphemeral(znode.stat)) return
     if (mineUpTo !== null) {
       const { czxid, mzxid } = znode.stat
       if ((czxid > mineUpTo || mzxid > mineUpTo) && compare(pair).is === 'different') note(path)
       return
     }
-    const unlike =
-      path === '' && !tallyOptions.allowChanged && isUnlike(sideDigest(pair, 'target'), previous.rootDigest)
-    if (newestZxid(znode.stat) > lastWrite || unlike) note(path)
+    const then = looks.latest?.rootDigest ?? null
+    const unlike = path === '' && !tallyOptions.allowChanged && isUnlike(sideDigest(pair, 'target'), then)
+    if (isNewer(znode.stat, looks, path) || unlike) note(path)
   }
   tally.onSettled = (advances) => {
     // An ACL leaves no zxid; that it was changed shows in the directory's hash being unlike the one on record.
     for (const { directory, done } of advances) {
       if (mineUpTo !== null || !done || !tally.aclDirectories.has(directory.path)) continue
-      const then = journal.directory(previous.id, directory.path)
+      // What was seen through another filter is another sum.
+      const then = looks.alike && previous !== null ? journal.directory(previous.id, directory.path) : null
       if (then !== null && !directory.targetSum.bytes().equals(then.childHash)) note(directory.path)
     }
   }
   await target.position()
   const whole = await march(source, target, tally, options, { from: 'root', target: true })
-  if (whole && !overwriteNewer && tally.found > 0 && newerCount > 0) {
+  if (whole && !allowed.merge && strangers > 0) {
+    refusing()
+    throw new SafetyRefusal(
+      `${target.name} holds ${plural(strangers, 'znode')} that earlier runs left out by their filters, and that none of them wrote, such as ${stranger}; nothing was written, and --merge allows to copy over what is there.`,
+    )
+  }
+  if (whole && !allowed.overwriteNewer && tally.found > 0 && newerCount > 0) {
     for (const path of newer)
       context.emit({
         type: 'note',
@@ -76,10 +90,16 @@ export async function lookBeforeSecondCopy(
       })
     refusing()
     throw new SafetyRefusal(
-      `Someone works on ${target.name}: ${plural(newerCount, 'znode or directory', 'znodes or directories')} there changed after the finished run ${previous.id}, such as ${newer[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
+      `Someone works on ${target.name}: ${plural(newerCount, 'znode or directory', 'znodes or directories')} there changed after the finished run ${looks.latest?.id}, such as ${newer[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
     )
   }
   return { tally, whole }
+}
+
+/** A znode that no finished run has looked at is nobody's to protect: `--merge` was asked for. */
+function isNewer({ czxid, mzxid, pzxid }: Stat, looks: Looks, path: string): boolean {
+  const [own, below] = [looks.lastWrite(path), looks.lastWriteBelow(path)]
+  return (own !== null && (czxid > own || mzxid > own)) || (below !== null && pzxid > below)
 }
 
 /** No directory's hash holds the root itself. */

@@ -21,6 +21,7 @@ import { Filter } from '../tree/filter.ts'
 import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'
 import { refuseEphemeralRoot } from '../tree/same-root.ts'
 import { takeBack } from './finish-acls.ts'
+import { Looks } from './looks.ts'
 import { type CopyOptions, outcomeOptions } from './options.ts'
 
 export interface CopyJob {
@@ -50,8 +51,8 @@ export interface UndoneRun {
 export interface Beginning {
   run: Run | null
   resumed: boolean
-  /** The finished run that wrote this target before. */
-  previous: RunInfo | null
+  /** What earlier runs looked at of this target. */
+  looks: Looks
   /** A resumed run that had written to the target already. */
   begun: boolean
   targetExists: boolean
@@ -106,6 +107,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const begun = resumes && journal !== null && journal.directory(known.id, '') !== null
   const wrote = wroteBefore(record, targetIdentity) || begun || (resumes && known.rootDigest !== null)
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
+  const looks = new Looks(journal, targetIdentity, options.filter)
   const since = await source.position()
   const reserved = await reservedChild(source, target, options.filter)
   if (reserved) emit({ type: 'skipped', path: 'zookeeper', reason: 'reserved' })
@@ -114,7 +116,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   return {
     run,
     resumed: resumes,
-    previous: finishedHere(journal, targetIdentity),
+    looks,
     begun,
     targetExists: targetIdentity !== null,
     since,
@@ -162,14 +164,6 @@ function wroteBefore(journal: JournalReader | null, identity: RootIdentity | nul
       ({ targetIdentity: then }) =>
         then !== null && then.czxid === identity.czxid && then.ctime === identity.ctime,
     )
-}
-
-/** The latest finished run, when it was this very target that it wrote. */
-function finishedHere(journal: Journal | null, identity: RootIdentity | null): RunInfo | null {
-  const finished = journal?.latestFinished() ?? null
-  if (finished === null || finished.targetIdentity === null || identity === null) return finished
-  const { czxid, ctime } = finished.targetIdentity
-  return czxid === identity.czxid && ctime === identity.ctime ? finished : null
 }
 
 /** What the same command goes on from. */

@@ -26,6 +26,7 @@ import { finishAcls } from './finish-acls.ts'
 import { Formers } from './formers.ts'
 import { hold } from './hold.ts'
 import { Kinds } from './kinds.ts'
+import type { Looks } from './looks.ts'
 import { EPHEMERAL_FAILS, outcomeOptions } from './options.ts'
 import { type Proof, prove } from './prove.ts'
 import { rememberProof, stillAsProved } from './proved.ts'
@@ -114,13 +115,13 @@ class Copy {
       else {
         result = withLosses(result, this.#job.source)
         await this.#publish(result, beginning)
-        this.#finish(run, result)
+        this.#finish(run, result, beginning.looks)
       }
     } catch (error) {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
       if (error instanceof SafetyRefusal && !(error instanceof OccupiedRefusal) && !this.#keepsRun) {
         await this.#finishAcls(run)
-        this.#finish(run, plainResult('refused', error.message, this.#context.counts))
+        this.#finish(run, plainResult('refused', error.message, this.#context.counts), beginning.looks)
       } else run.interrupt(this.#context.counts)
       throw error
     }
@@ -157,14 +158,15 @@ class Copy {
 
   async #work(run: Run, beginning: Beginning): Promise<JobResult> {
     const { source, target, journal, options } = this.#job
-    const { previous, since, begun } = beginning
+    const { looks, since, begun } = beginning
+    const { previous } = looks
     this.#targetBefore = await target.position()
     this.#sourceRoot = await czxidOfRoot(source)
     const rules = this.#tallyOptions(since).counters
     const skipRoot = leavesRoot(target, options)
     if (beginning.resumed && (await stillAsProved(run, source, target, this.#march, rules, skipRoot)))
       return this.#concludeProved(run, beginning)
-    if (previous !== null && journal !== null && beginning.targetExists) {
+    if ((looks.latest !== null || looks.partial) && journal !== null && beginning.targetExists) {
       this.#context.emit({ type: 'phase', phase: 'plan' })
       const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
       const tallyOptions = { ...this.#tallyOptions(since), nameEphemerals: true }
@@ -179,19 +181,21 @@ class Copy {
         source,
         target,
         journal,
-        previous,
+        looks,
         marchOptions,
         tallyOptions,
-        options.overwriteNewer,
-        begun ? latest(previous.lastWrite, run.info.lastWrite) : null,
+        options,
+        begun ? latest(looks.latest?.lastWrite ?? null, run.info.lastWrite) : null,
         () => {
           if (begun) this.#keepsRun = true
-          else inheritHashes(journal, previous, run)
         },
         { ...this.#context, emit },
       )
       if (!look.whole) return interrupted(this.#context.counts, 0)
+      // Where another filter looked before, what is there goes on record as any copy has it.
       if (
+        previous !== null &&
+        looks.alike &&
         look.tally.found === 0 &&
         look.tally.unknown === 0 &&
         (look.tally.extras === 0 || !options.deleteExtras)
@@ -368,7 +372,7 @@ class Copy {
   async #copyQuotas(run: Run | null, beginning: Beginning): Promise<boolean> {
     const { source, target, options, record } = this.#job
     if (!options.quota) return true
-    const earlier = run === null ? record?.latestFinished() : beginning.previous
+    const earlier = run === null ? record?.latestFinished() : beginning.looks.previous
     const before = earlier ?? (beginning.resumed ? run?.info : null)
     const rules = { options, filter: beginning.filter, lastWrite: before?.lastWrite ?? null }
     return new Quotas(source, target, run, rules, this.#context).copy()
@@ -462,9 +466,9 @@ class Copy {
     })
   }
 
-  #finish(run: Run, result: JobResult): void {
+  #finish(run: Run, result: JobResult, looks: Looks): void {
     const verified = this.#job.options.verify && result.status === 'done'
-    const lastWrite = this.#job.target.lastWrite || this.#lastOf(run.info)
+    const lastWrite = this.#job.target.lastWrite || this.#lastOf(run.info, result, looks)
     run.finish(result.status, {
       message: result.message,
       verified,
@@ -476,9 +480,14 @@ class Copy {
     })
   }
 
-  /** A run that wrote nothing stands on the last write of the one before it, or on what it found. */
-  #lastOf(info: RunInfo): bigint | null {
-    return info.lastWrite || this.#job.journal?.latestFinished()?.lastWrite || this.#targetBefore
+  /**
+   * A run that wrote nothing stands on the last write of the one before it, or on what it found; a refused one, or one
+   * that has not seen all that several others saw a part of, on nothing.
+   */
+  #lastOf({ lastWrite }: RunInfo, { status }: JobResult, looks: Looks): bigint | null {
+    if (lastWrite || status === 'refused') return lastWrite
+    const before = status === 'done' ? looks.latest : looks.previous
+    return before?.lastWrite || (looks.latest === null ? this.#targetBefore : null)
   }
 
   #tallyOptions(since: bigint): TallyOptions {

@@ -155,7 +155,10 @@ export class Run {
     )
   }
 
-  /** The run is over, well or not. Directories of earlier runs go, but for the latest verified one's. */
+  /**
+   * The run is over, well or not. Directories of earlier runs go, but for those of the latest verified one, the latest
+   * that was done, and the latest of each filter that wrote: they tell what the target was.
+   */
   finish(status: Status, end: RunEnd): void {
     this.#atOnce(() => {
       this.#db
@@ -178,8 +181,13 @@ export class Run {
         )
       this.#db
         .prepare(
-          `DELETE FROM directories WHERE run IN (SELECT number FROM runs WHERE state = 'finished' AND number NOT IN
-             (?, coalesce((SELECT max(number) FROM runs WHERE state = 'finished' AND verified), 0)))`,
+          `WITH finished AS (SELECT * FROM runs WHERE state = 'finished'), kept (run) AS (
+             SELECT ? UNION SELECT max(number) FROM finished WHERE verified
+             UNION SELECT max(number) FROM finished WHERE status = 'done'
+             UNION SELECT max(number) FROM finished WHERE coalesce(last_write, '0') <> '0'
+               GROUP BY json_extract(options, '$.include'), json_extract(options, '$.exclude'))
+           DELETE FROM directories WHERE run IN
+             (SELECT number FROM finished WHERE number NOT IN (SELECT run FROM kept WHERE run IS NOT NULL))`,
         )
         .run(this.#number)
     })

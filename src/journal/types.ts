@@ -108,7 +108,7 @@ export interface JournalReader {
   run(id: string): RunInfo | null
   latest(): RunInfo | null
   latestFinished(): RunInfo | null
-  /** In path order, streamed in pages. Kept for unfinished runs, the latest finished and the latest verified one. */
+  /** In path order, streamed in pages. Kept for unfinished runs, and of the finished for those that `Run.finish` names. */
   directories(id: string): Iterable<DirectoryRow>
   directory(id: string, path: string): DirectoryRow | null
   /** Skipped first, each kind in path order. */

@@ -256,6 +256,27 @@ test('of finished runs, the directories of the last one and of the last verified
   journal.close()
 })
 
+test('and those of the last run of each filter that wrote, and of the last that was done', () => {
+  const journal = fresh()
+  const finish = (exclude: string[], status: 'done' | 'refused', lastWrite: bigint | null) => {
+    const run = journal.begin({ ...setup, options: { include: [], exclude } })
+    run.record({ directories: [directory('a')] })
+    run.finish(status, { ...end, verified: false, lastWrite })
+    return run.id
+  }
+  const ids = [
+    finish([], 'done', 5n),
+    finish([], 'done', 6n),
+    finish(['b'], 'done', 7n),
+    finish(['c'], 'refused', 8n),
+    finish(['b'], 'done', 9n),
+    finish([], 'refused', null),
+    finish([], 'refused', null),
+  ]
+  expect(ids.map((id) => [...journal.directories(id)].length)).toEqual([0, 1, 0, 1, 1, 0, 1])
+  journal.close()
+})
+
 test('the target identity may come later', () => {
   const journal = fresh()
   const run = journal.begin(setup)

@@ -117,3 +117,66 @@ test('rule 1: a first copy that had nothing to write is no reason to refuse the 
   const { code, stderr } = await zkferry(['copy', '--merge', from.location, to.location])
   expect(code, stderr).toBe(0)
 })
+
+describe('rule 1: what a filtered run left out', () => {
+  let from: Place
+  let to: Place
+  const copy = (...args: string[]) => zkferry(['copy', ...args, from.location, to.location])
+  const dataOf = async (path: string) => (await to.client.getData(to.at(path))).data?.toString()
+
+  beforeEach(async () => {
+    ;({ from, to } = await pair('live'))
+    await plant(from, { '': null, a: '1', b: null, 'b/c': '1' })
+  })
+
+  test('is as the last run left it that looked at it', async () => {
+    expect((await copy()).code).toBe(0)
+    await to.client.setData(to.at('b/c'), Buffer.from('live'))
+    await from.client.setData(from.at('a'), Buffer.from('2'))
+    expect((await copy('--restart', '--exclude', 'b')).code).toBe(0)
+    for (const _ of ['again', 'and once more']) {
+      const refused = await copy('--restart')
+      expect(refused.code, refused.stderr).toBe(7)
+      expect(JSON.stringify(refused.of('note'))).toContain('b/c')
+      expect(JSON.stringify(refused.of('note'))).not.toContain('since the last run: a')
+      expect(await dataOf('b/c')).toBe('live')
+    }
+    expect((await copy('--restart', '--overwrite-newer')).code).toBe(0)
+    expect(await dataOf('b/c')).toBe('1')
+  })
+
+  test('is no reason to refuse when nobody works there: the filtered run’s own writes are ours', async () => {
+    expect((await copy()).code).toBe(0)
+    await from.client.setData(from.at('a'), Buffer.from('2'))
+    await from.client.create(from.at('d'), null)
+    expect((await copy('--restart', '--exclude', 'b')).code).toBe(0)
+    await from.client.setData(from.at('b/c'), Buffer.from('2'))
+    await from.client.setData(from.at('a'), Buffer.from('3'))
+    const { code, stderr } = await copy('--restart')
+    expect(code, stderr).toBe(0)
+    expect([await dataOf('a'), await dataOf('b/c')]).toEqual(['3', '2'])
+    await from.client.setData(from.at('a'), Buffer.from('4'))
+    expect((await copy()).code).toBe(0)
+  })
+
+  test('is a stranger’s where no run ever looked at it: exit 7 unless --merge', async () => {
+    await plant(to, { '': null, b: null, 'b/c': 'foreign' })
+    expect((await copy('--merge', '--include', 'a')).code).toBe(0)
+    const refused = await copy('--restart')
+    expect(refused.code, refused.stderr).toBe(7)
+    expect(refused.summary.message).toContain('--merge')
+    expect(await dataOf('b/c')).toBe('foreign')
+    const { code, stderr } = await copy('--restart', '--merge')
+    expect(code, stderr).toBe(0)
+    expect(await dataOf('b/c')).toBe('1')
+  })
+
+  test('and what it looked at stays protected in a wider run', async () => {
+    await plant(to, { '': null })
+    expect((await copy('--merge', '--include', 'a')).code).toBe(0)
+    await to.client.setData(to.at('a'), Buffer.from('live'))
+    const refused = await copy('--restart', '--merge')
+    expect(refused.code, refused.stderr).toBe(7)
+    expect(await dataOf('a')).toBe('live')
+  })
+})

@@ -1,0 +1,101 @@
+/**
+ * Who looked at what of a target. A filtered run says nothing of what it left out: rule 1 holds for each path from the
+ * last finished run that looked at it, and what no run was ever shown is a stranger's.
+ */
+import type { JournalReader, RunInfo } from '../journal/index.ts'
+import type { RootIdentity } from '../tree/contracts.ts'
+import { Filter } from '../tree/filter.ts'
+
+interface Look {
+  run: RunInfo
+  filter: Filter
+}
+
+export class Looks {
+  /** Newest first, down to the first that looked at all that is looked at now. */
+  readonly #looks: Look[] = []
+  /** The latest finished run that looked at all of it. */
+  readonly previous: RunInfo | null
+  /** The filters of all runs, however they ended; empty where one of them looked at all of it, or there were none. */
+  readonly #shown: Filter[]
+  readonly #filter: Filter
+
+  constructor(journal: JournalReader | null, target: RootIdentity | null, filter: Filter) {
+    this.#filter = filter
+    const runs = (journal?.runs() ?? []).filter((run) => isOf(run, target))
+    // What was refused before it wrote anything has no last write, and is as if it had not been.
+    for (const run of runs.filter((one) => one.state === 'finished' && one.lastWrite).reverse()) {
+      const look = { run, filter: filterOf(run) }
+      this.#looks.push(look)
+      if (isAsWide(look.filter, filter)) break
+    }
+    const last = this.#looks.at(-1)
+    this.previous = last !== undefined && isAsWide(last.filter, filter) ? last.run : null
+    const shown = runs.filter((run) => run.targetIdentity !== null).map(filterOf)
+    this.#shown = shown.some((one) => isAsWide(one, filter)) ? [] : shown
+  }
+
+  /** The latest finished run that looked at any of it. */
+  get latest(): RunInfo | null {
+    return this.#looks[0]?.run ?? null
+  }
+
+  /** The previous run looked at the same as this one, and none has since. */
+  get alike(): boolean {
+    return this.#looks.length === 1 && this.previous !== null && isSame(filterOf(this.previous), this.#filter)
+  }
+
+  /** There may be znodes that no run was shown. */
+  get partial(): boolean {
+    return this.#shown.length > 0
+  }
+
+  /** The last write of the last run that looked at this znode; `null` when none did. */
+  lastWrite(path: string): bigint | null {
+    const look = this.#looks.find(({ run, filter }) => run === this.previous || filter.holds(path))
+    return look?.run.lastWrite ?? null
+  }
+
+  /** The same of the last run that made and removed children there. */
+  lastWriteBelow(path: string): bigint | null {
+    const look = this.#looks.find(({ run, filter }) => run === this.previous || sees(filter, path))
+    return look?.run.lastWrite ?? null
+  }
+
+  isStranger(path: string): boolean {
+    return this.partial && !this.#shown.some((filter) => sees(filter, path))
+  }
+}
+
+function isOf({ targetIdentity: then }: RunInfo, now: RootIdentity | null): boolean {
+  if (then === null || now === null) return true
+  return then.czxid === now.czxid && then.ctime === now.ctime
+}
+
+function filterOf({ options }: RunInfo): Filter {
+  const { include, exclude } = options as { include?: string[]; exclude?: string[] }
+  return new Filter(include, exclude)
+}
+
+/** As far as the globs themselves tell. No include at all is the widest. */
+function isAsWide(then: Filter, now: Filter): boolean {
+  const included =
+    then.include.length === 0 || (now.include.length > 0 && isSubset(now.include, then.include))
+  return included && isSubset(then.exclude, now.exclude)
+}
+
+function isSame(a: Filter, b: Filter): boolean {
+  return isAsWide(a, b) && isAsWide(b, a)
+}
+
+function isSubset(globs: readonly string[], of: readonly string[]): boolean {
+  return globs.every((glob) => of.includes(glob))
+}
+
+/** It is in, or on the way to what is. */
+function sees(filter: Filter, path: string): boolean {
+  for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) {
+    if (filter.judge(path.slice(0, slash)) === 'out') return false
+  }
+  return filter.judge(path) !== 'out'
+}

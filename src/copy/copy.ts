@@ -185,7 +185,7 @@ class Copy {
         marchOptions,
         tallyOptions,
         options,
-        begun ? latest(looks.latest?.lastWrite ?? null, run.info.lastWrite) : null,
+        begun ? { run, lastWrite: latest(looks.latest?.lastWrite ?? null, run.info.lastWrite) } : null,
         () => {
           if (begun) this.#keepsRun = true
         },

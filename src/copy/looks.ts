@@ -62,6 +62,20 @@ export class Looks {
     return look?.run.lastWrite ?? null
   }
 
+  /** No other run made or removed children there since the previous one. */
+  sawLast(path: string): boolean {
+    return (
+      this.previous !== null && this.#looks.find(({ filter }) => sees(filter, path))?.run === this.previous
+    )
+  }
+
+  /** The previous run's record of a directory is of the same children. `excluded`: some there are left out now. */
+  seesAlike(excluded: boolean): boolean {
+    if (this.previous === null) return false
+    const then = filterOf(this.previous)
+    return isSame(then, this.#filter) || (!excluded && isSubset(then.include, this.#filter.include))
+  }
+
   isStranger(path: string): boolean {
     return this.partial && !this.#shown.some((filter) => sees(filter, path))
   }

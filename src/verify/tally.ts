@@ -11,7 +11,6 @@ import type { Directory } from '../tree/directory.ts'
 import type { DifferenceKind, JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import type { Pair } from '../tree/pairs.ts'
-import { parentPath } from '../tree/path.ts'
 import { newestZxid, nextSequence } from '../tree/znode.ts'
 
 /** Differences that are kept for another look; beyond it they are reported as found. */
@@ -86,10 +85,8 @@ export class Tally implements MarchHand {
   onSettled: ((advances: Advance[]) => void) | null = null
   /** Called when a second look found the source's side of a difference changed: its digest then, and now. */
   onSourceChanged: ((path: string, before: Buffer | null, now: Buffer | null) => void) | null = null
-  /** Called for each target znode that a rule wants to look at. */
-  onTarget: ((pair: Pair) => void) | null = null
-  /** Directories with children whose ACLs differ. */
-  readonly aclDirectories = new Set<string>()
+  /** Called for each target znode that a rule wants to look at; `compared` is false for what is in no digest. */
+  onTarget: ((pair: MarchPair, compared: boolean) => void) | null = null
   readonly #options: TallyOptions
   readonly #context: JobContext
 
@@ -103,8 +100,11 @@ export class Tally implements MarchHand {
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
-    for (const pair of pairs)
-      if (pair.counted && !(pair.path === '' && this.#options.skipRoot)) this.#one(pair)
+    for (const pair of pairs) {
+      const compared = pair.counted && !(pair.path === '' && this.#options.skipRoot)
+      if (pair.target !== null) this.onTarget?.(pair, compared)
+      if (compared) this.#one(pair)
+    }
   }
 
   unlisted(directory: Directory, side: Side, error: ZnodeError): void {
@@ -121,7 +121,6 @@ export class Tally implements MarchHand {
     const { counts, emit } = this.#context
     const comparison = this.#allow(compare(pair, this.#options.counters))
     this.#count(pair)
-    this.onTarget?.(pair)
     if (comparison.is === 'unknown') {
       if (pair.part !== null) pair.part.incomplete = true
       return this.#fail(pair.path, comparison.side, comparison.error)
@@ -141,8 +140,7 @@ export class Tally implements MarchHand {
     }
     if (digests.target !== null) {
       this.targetSum.add(digests.target)
-      // What --merge leaves there is in no journalled hash.
-      if (pair.source !== null || !this.#options.allowExtras) pair.part?.targetSum.add(digests.target)
+      pair.part?.targetSum.add(digests.target)
     }
     if (comparison.is === 'same') {
       if (this.#options.combined) emit({ type: 'combined', path: pair.path, mark: '=' })
@@ -190,7 +188,6 @@ export class Tally implements MarchHand {
   }
 
   #differ(difference: Difference): void {
-    if (difference.what.includes('acl')) this.aclDirectories.add(parentPath(difference.path) ?? '')
     if (this.differences.length < MOST_KEPT) {
       this.differences.push(difference)
       return

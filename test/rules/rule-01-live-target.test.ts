@@ -180,3 +180,71 @@ describe('rule 1: what a filtered run left out', () => {
     expect(await dataOf('a')).toBe('live')
   })
 })
+
+describe('rule 1: a second copy that was broken off', () => {
+  const copying = /"type":"progress","phase":"copy","znodes":[1-9]/
+  const killed = (args: string[]) =>
+    zkferryUntil([...args, '--concurrency', '1', '--rate', '400'], copying, 'SIGKILL')
+
+  test('what was deleted or locked on the target since is seen, on record or not', async () => {
+    const { from, to } = await pair('live')
+    await plantMany(from, 20, 50)
+    for (const dir of ['a-deleted', 'a-locked', 'z-deleted', 'z-locked'])
+      await plant(from, { [dir]: null, [`${dir}/e`]: '1', [`${dir}/f`]: '2' })
+    const args = ['copy', '--journal', freshJournal(), from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    await from.client.setData(from.at('d00000/z000000'), Buffer.from('v2'))
+    await from.client.setData(from.at('d00019/z000000'), Buffer.from('v2'))
+    expect((await killed(args)).code).toBeNull()
+    for (const dir of ['a-deleted', 'z-deleted']) await to.client.delete(to.at(`${dir}/e`))
+    for (const dir of ['a-locked', 'z-locked'])
+      await to.client.setACL(to.at(`${dir}/f`), [parseAcl('31:ip:127.0.0.1')])
+    const refused = await zkferry(args)
+    expect(refused.code, refused.stderr).toBe(7)
+    const named = refused.of('note').map(({ message }) => String(message).replace(/.*: /, ''))
+    expect(named.sort()).toEqual(['a-deleted', 'a-locked', 'z-deleted', 'z-locked'])
+    expect(await to.client.exists(to.at('a-deleted/e'))).toBeNull()
+    const forced = await zkferry([...args, '--overwrite-newer'])
+    expect(forced.code, forced.stderr).toBe(0)
+    expect(await to.client.exists(to.at('a-deleted/e'))).not.toBeNull()
+  })
+
+  test('its own writes are nobody else’s, whatever they were', async () => {
+    const { from, to } = await pair('live')
+    await plantMany(from, 20, 50)
+    const args = ['copy', '--journal', freshJournal(), '--delete', '--yes', from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    for (let d = 0; d < 20; d++) {
+      const dir = from.at(`d${String(d).padStart(5, '0')}`)
+      await from.client.delete(`${dir}/z000000`)
+      for (let at = 1; at < 20; at++) {
+        const path = `${dir}/z${String(at).padStart(6, '0')}`
+        await (at < 10
+          ? from.client.setACL(path, [parseAcl('31:ip:127.0.0.1')])
+          : from.client.setData(path, Buffer.from('v2')))
+      }
+      await from.client.create(`${dir}/new`, null)
+      await from.client.create(`${dir}/y`, null)
+    }
+    expect((await killed(args)).code).toBeNull()
+    const { code, stderr } = await zkferry(args)
+    expect(code, stderr).toBe(0)
+    expect(await to.client.exists(to.at('d00007/z000000'))).toBeNull()
+  })
+})
+
+test('rule 1: a deletion below what only leads to the copied znodes', async () => {
+  const { from, to } = await pair('live')
+  await plant(from, { '': null, u: null, 'u/v': null, 'u/v/x': '1', 'u/v/y': '2', w: '3' })
+  const args = ['copy', '--include', 'u/v/*', from.location, to.location]
+  expect((await zkferry(args)).code).toBe(0)
+  // What others make there is not ours, and what the source gets is new.
+  await to.client.create(to.at('u/other'), null)
+  await from.client.create(from.at('u/v/z'), Buffer.from('4'))
+  const again = await zkferry(args)
+  expect(again.code, again.stderr).toBe(0)
+  await to.client.delete(to.at('u/v/x'))
+  const refused = await zkferry(args)
+  expect(refused.code, refused.stderr).toBe(7)
+  expect(await to.client.exists(to.at('u/v/x'))).toBeNull()
+})

@@ -41,6 +41,26 @@ describe('rule 10: / as a target', () => {
     expect(contents(after)).toEqual(contents(await readTree(from)))
   })
 
+  test('what was deleted below / since the last copy is not brought back', async () => {
+    const from = await place('3.4.14', 'root')
+    await plant(from, { '': null, b: 'x', foo: 'y' })
+    const args = ['copy', '--merge', '--delete', '--yes', from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    await to.client.delete('/foo')
+    const refused = await zkferry(args)
+    expect(refused.code, refused.stderr).toBe(7)
+    expect(await to.client.exists('/foo')).toBeNull()
+    // What another application makes beside is no deletion.
+    expect((await zkferry([...args, '--overwrite-newer'])).code).toBe(0)
+    await from.client.create(from.at('new'), null)
+    const copy = ['copy', '--restart', '--exclude', 'other', ...args.slice(1)]
+    await to.client.create('/other', null)
+    const { code, stderr } = await zkferry(copy)
+    expect(code, stderr).toBe(0)
+    expect(await to.client.exists('/other')).not.toBeNull()
+    await to.client.delete('/other')
+  })
+
   test('--delete never touches /zookeeper', async () => {
     const from = await place('3.4.14', 'root')
     await plant(from, { '': null, only: 'x' })

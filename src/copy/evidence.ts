@@ -1,0 +1,156 @@
+/**
+ * Rule 1's evidence: what somebody else has done on the target since a run of ours put it on record.
+ *
+ * A zxid newer than our last write shows what was made or set. A deletion shows in fewer children being there that are
+ * as old as the record than it counts: the parent's pzxid alone moves with what others make in `/`, and with what a run
+ * wrote that was broken off before it could say so. An ACL leaves no zxid; it shows in the hash on record.
+ */
+import type { DirectoryRow, JournalReader, Run } from '../journal/index.ts'
+import { compare, sideDigest } from '../tree/compare.ts'
+import { DigestSum, znodeDigest } from '../tree/digest.ts'
+import type { Directory } from '../tree/directory.ts'
+import type { MarchPair } from '../tree/march.ts'
+import { isEphemeral, sameAcls } from '../tree/pairs.ts'
+import type { Stat } from '../tree/znode.ts'
+import type { Looks } from './looks.ts'
+
+const MOST_NAMED = 20
+
+export interface EvidenceRules {
+  journal: JournalReader
+  looks: Looks
+  /** A second copy that was broken off, and its last write on record: a part of what is there is its own. */
+  own: { run: Run; lastWrite: bigint } | null
+  /** What is on both sides is left as it is (`--keep-existing`). */
+  allowChanged: boolean
+}
+
+/** What was seen of a directory. */
+interface Trace {
+  /** What the run that was broken off has on record of it, where it was done with it. */
+  own: DirectoryRow | null
+  /** The last write before it was put on record. */
+  lastWrite: bigint
+  pzxid: bigint | null
+  /** Children as old as that. */
+  old: number
+  /** What the target's sum lacks to have the source's ACLs; `null` where none differs. */
+  acls: DigestSum | null
+  extras: DigestSum
+  named: boolean
+}
+
+export class Evidence {
+  /** Some of the paths that somebody else has changed, and how many there are. */
+  readonly paths: string[] = []
+  count = 0
+  readonly #rules: EvidenceRules
+  readonly #traces = new WeakMap<Directory, Trace>()
+
+  constructor(rules: EvidenceRules) {
+    this.#rules = rules
+  }
+
+  /** `compared`: not a mere way to what the filter lets in, nor the target's own `/`. */
+  look(pair: MarchPair, compared: boolean): void {
+    const { target, below, directory } = pair
+    if (target === null || isEphemeral(target.stat)) return
+    const named = compared && this.#isChanged(pair, target.stat)
+    if (named) this.#name(pair.path)
+    if (below !== null) Object.assign(this.#trace(below), { pzxid: target.stat.pzxid, named })
+    if (compared && directory !== null) this.#lookFromAbove(pair, target.stat, this.#trace(directory))
+  }
+
+  /** All its children were looked at. */
+  settle(directory: Directory): void {
+    const trace = this.#trace(directory)
+    if (trace.named) return
+    // What our own run was done with is exact, whatever it wrote elsewhere since.
+    const moved = trace.own !== null || trace.pzxid === null || trace.pzxid > trace.lastWrite
+    if (!moved && trace.acls === null) return
+    const row = this.#recordOf(directory, trace)
+    if (row === null) return
+    if ((moved && trace.old < row.children) || this.#hasOtherAcls(directory, trace, row))
+      this.#name(directory.path)
+  }
+
+  #isChanged(pair: MarchPair, { czxid, mzxid, pzxid }: Stat): boolean {
+    const { looks, own } = this.#rules
+    const { path } = pair
+    if (path === '' && this.#isOtherRoot(pair)) return true
+    // What it wrote after its last write on record is not known, but it is as on the source.
+    if (own !== null)
+      return (czxid > own.lastWrite || mzxid > own.lastWrite) && compare(pair).is === 'different'
+    const [itself, below] = [looks.lastWrite(path), looks.lastWriteBelow(path)]
+    // What no finished run has looked at is nobody's to protect: --merge was asked for.
+    return (itself !== null && (czxid > itself || mzxid > itself)) || (below !== null && pzxid > below)
+  }
+
+  /** No directory's hash holds the root itself. */
+  #isOtherRoot(pair: MarchPair): boolean {
+    const { looks, own, allowChanged } = this.#rules
+    const then = own === null ? looks.latest?.rootDigest : own.run.info.rootDigest
+    if (!then || allowChanged) return false
+    if (own !== null && sideDigest(pair, 'source')?.equals(then) !== true) return false
+    return sideDigest(pair, 'target')?.equals(then) === false
+  }
+
+  #lookFromAbove({ path, source, target }: MarchPair, { czxid }: Stat, trace: Trace): void {
+    if (target === null) return
+    if (czxid <= trace.lastWrite) trace.old++
+    if (source === null) trace.extras.add(znodeDigest(path, target.data, target.acl))
+    else if (!isEphemeral(source.stat) && !sameAcls(source, target)) {
+      trace.acls ??= new DigestSum()
+      trace.acls.subtract(znodeDigest(path, target.data, target.acl))
+      trace.acls.add(znodeDigest(path, target.data, source.acl))
+    }
+  }
+
+  /**
+   * Where only finished runs wrote, any other hash is somebody's doing. Where a part of the record may be older than
+   * what we wrote, it is only certain when it is the record's, but for ACLs that the source still has.
+   */
+  #hasOtherAcls({ path, targetSum }: Directory, { acls, extras }: Trace, row: DirectoryRow): boolean {
+    const { looks, allowChanged } = this.#rules
+    if (acls === null || allowChanged) return false
+    const certain = this.#rules.own === null && looks.sawLast(path)
+    // Earlier copies have what --merge left there on record, or have not.
+    const sums = [targetSum.bytes(), DigestSum.from(targetSum.bytes()).subtract(extras.bytes()).bytes()]
+    const same = (sum: Buffer) => sum.equals(row.childHash)
+    if (sums.some(same)) return false
+    return certain || sums.map((sum) => DigestSum.from(sum).addSum(acls).bytes()).some(same)
+  }
+
+  #recordOf(directory: Directory, { own }: Trace): DirectoryRow | null {
+    if (own !== null) return own
+    const { looks, journal } = this.#rules
+    if (looks.previous === null || !looks.seesAlike(directory.holdsExcluded)) return null
+    const row = journal.directory(looks.previous.id, directory.path)
+    // What a copy did not come to the end of is on record in part.
+    return row === null || row.state === 'partial' || row.children === 0 ? null : row
+  }
+
+  #trace(directory: Directory): Trace {
+    const known = this.#traces.get(directory)
+    if (known !== undefined) return known
+    const { looks, own } = this.#rules
+    const row = own?.run.directory(directory.path) ?? null
+    const done = row?.state === 'done' ? row : null
+    const trace: Trace = {
+      own: done,
+      lastWrite: (own !== null && done !== null ? own.lastWrite : looks.previous?.lastWrite) ?? 0n,
+      pzxid: null,
+      old: 0,
+      acls: null,
+      extras: new DigestSum(),
+      named: false,
+    }
+    this.#traces.set(directory, trace)
+    return trace
+  }
+
+  #name(path: string): void {
+    this.count++
+    if (this.paths.length < MOST_NAMED) this.paths.push(path)
+  }
+}

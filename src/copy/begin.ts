@@ -107,7 +107,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const begun = resumes && journal !== null && journal.directory(known.id, '') !== null
   const wrote = wroteBefore(record, targetIdentity) || begun || (resumes && known.rootDigest !== null)
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
-  const looks = new Looks(journal, targetIdentity, options.filter)
+  const looks = new Looks(journal, targetIdentity, options.filter, options.acl)
   const since = await source.position()
   const reserved = await reservedChild(source, target, options.filter)
   if (reserved) emit({ type: 'skipped', path: 'zookeeper', reason: 'reserved' })

@@ -89,8 +89,9 @@ export class Evidence {
   /** No directory's hash holds the root itself. */
   #isOtherRoot(pair: MarchPair): boolean {
     const { looks, own, allowChanged } = this.#rules
-    const then = own === null ? looks.latest?.rootDigest : own.run.info.rootDigest
-    if (!then || allowChanged) return false
+    const run = own === null ? looks.latest : own.run.info
+    const then = run?.rootDigest
+    if (!then || allowChanged || !looks.hashesAlike(run)) return false
     if (own !== null && sideDigest(pair, 'source')?.equals(then) !== true) return false
     return sideDigest(pair, 'target')?.equals(then) === false
   }
@@ -110,9 +111,10 @@ export class Evidence {
    * Where only finished runs wrote, any other hash is somebody's doing. Where a part of the record may be older than
    * what we wrote, it is only certain when it is the record's, but for ACLs that the source still has.
    */
-  #hasOtherAcls({ path, targetSum }: Directory, { acls, extras }: Trace, row: DirectoryRow): boolean {
+  #hasOtherAcls({ path, targetSum }: Directory, { acls, extras, own }: Trace, row: DirectoryRow): boolean {
     const { looks, allowChanged } = this.#rules
     if (acls === null || allowChanged) return false
+    if (own === null && (looks.previous === null || !looks.hashesAlike(looks.previous))) return false
     const certain = this.#rules.own === null && looks.sawLast(path)
     // Earlier copies have what --merge left there on record, or have not.
     const sums = [targetSum.bytes(), DigestSum.from(targetSum.bytes()).subtract(extras.bytes()).bytes()]

@@ -19,9 +19,11 @@ export class Looks {
   /** The filters of all runs, however they ended; empty where one of them looked at all of it, or there were none. */
   readonly #shown: Filter[]
   readonly #filter: Filter
+  readonly #acl: boolean
 
-  constructor(journal: JournalReader | null, target: RootIdentity | null, filter: Filter) {
+  constructor(journal: JournalReader | null, target: RootIdentity | null, filter: Filter, acl: boolean) {
     this.#filter = filter
+    this.#acl = acl
     const runs = (journal?.runs() ?? []).filter((run) => isOf(run, target))
     // What was refused before it wrote anything has no last write, and is as if it had not been.
     for (const run of runs.filter((one) => one.state === 'finished' && one.lastWrite).reverse()) {
@@ -42,7 +44,14 @@ export class Looks {
 
   /** The previous run looked at the same as this one, and none has since. */
   get alike(): boolean {
-    return this.#looks.length === 1 && this.previous !== null && isSame(filterOf(this.previous), this.#filter)
+    const { previous } = this
+    if (this.#looks.length !== 1 || previous === null || !this.hashesAlike(previous)) return false
+    return isSame(filterOf(previous), this.#filter)
+  }
+
+  /** Whether its digests and ours are of the same: with ACLs, or without. */
+  hashesAlike(run: RunInfo): boolean {
+    return (run.options.acl !== false) === this.#acl
   }
 
   /** There may be znodes that no run was shown. */

@@ -68,6 +68,17 @@ describe('rule 1: a finished copy run again must not roll back a live target', (
     expect((await to.client.getData(to.at('a'))).data?.toString()).toBe('moved on')
   })
 
+  test.each([
+    [[], ['--no-acl']],
+    [['--no-acl'], []],
+  ])('nor is another look at ACLs: %j, then %j', async (before, after) => {
+    if (before.length > 0) expect((await copy('--restart', ...before)).code).toBe(0)
+    await from.client.setData(from.at('a'), Buffer.from('moved on'))
+    const { code, stderr } = await copy('--restart', ...after)
+    expect(code, stderr).toBe(0)
+    expect((await to.client.getData(to.at('a'))).data?.toString()).toBe('moved on')
+  })
+
   test('changes of the target that left it equal are no reason either', async () => {
     await to.client.setData(to.at('a/b'), Buffer.from('two'))
     expect((await copy()).code).toBe(0)

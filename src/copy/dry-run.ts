@@ -20,7 +20,11 @@ export interface DryRun {
   context: JobContext
 }
 
-/** False when the signal stopped it. @throws SafetyRefusal when more would be deleted than may be. */
+/**
+ * False when the signal stopped it.
+ * @throws SafetyRefusal when more would be deleted than may be
+ * @throws LocationProblem when nothing could be made above the target root
+ */
 export async function planCopy({
   job,
   rules,
@@ -32,6 +36,7 @@ export async function planCopy({
   const { source, target, options } = job
   const { emit, counts } = context
   emit({ type: 'phase', phase: 'plan' })
+  if (!targetExists) await target.createAncestors(true)
   const extras = options.deleteExtras ? new Extras(context) : null
   try {
     const refused = options.acl ? new RefusedAcls(target) : null

@@ -26,8 +26,9 @@ import {
 } from '../zookeeper/index.ts'
 import { AclCache } from './acl-cache.ts'
 import { takesAcl } from './acl-probe.ts'
+import { createAncestors } from './ensemble-ancestors.ts'
 import { EnsembleHolder } from './ensemble-holder.ts'
-import { EnsembleIdentities, MOST_LOSSES } from './ensemble-identities.ts'
+import { EnsembleIdentities } from './ensemble-identities.ts'
 import { EnsembleKinds } from './ensemble-kinds.ts'
 import { EnsembleLane, Reading } from './ensemble-lane.ts'
 import { EnsembleOccupation } from './ensemble-occupation.ts'
@@ -248,28 +249,15 @@ export class Ensemble implements TreeTarget {
     return new EnsembleLane(this.#writing, this.#reading, 0n)
   }
 
-  async createAncestors(): Promise<number> {
-    const segments = this.rootPath.split('/').slice(1, -1)
-    let made = 0
-    let acl: Buffer | null = null
-    let losses = 0
-    for (let depth = 0; depth <= segments.length; depth++) {
-      const path = `/${segments.slice(0, depth).join('/')}`
-      const [reply] = await this.#writing.read(operations.getAclRaw, [path])
-      if (reply !== undefined && !(reply instanceof ZooKeeperError)) {
-        acl = Buffer.from(reply.aclBytes)
-        continue
-      }
-      if (reply?.code !== 'NONODE' || acl === null)
-        throw this.#refused(reply, `reading the ACL of ${path}, above the root`)
-      const [created] = await this.#writing.send(operations.create, [{ path, data: Buffer.alloc(0), acl }])
-      if (created instanceof ZooKeeperError) {
-        // Made by someone else, or by us before the reply was lost: the next look tells.
-        if (created.code === 'NODEEXISTS' || (created.outcomeUnknown && losses++ < MOST_LOSSES)) depth--
-        else throw this.#refused(created, `creating ${path}, above the root`)
-      } else made++
+  createAncestors(dryRun = false): Promise<number> {
+    const setup = {
+      name: this.name,
+      root: this.rootPath,
+      session: this.#writing,
+      acls: this.#reading.acls,
+      refused: (error: ZooKeeperError | undefined, what: string) => this.#refused(error, what),
     }
-    return made
+    return createAncestors(setup, dryRun)
   }
 
   occupy(work: Work): Promise<string | null> {

@@ -286,8 +286,12 @@ export interface TreeTarget extends TreeSource {
   readonly settled: TreeReader
   /** The zxid of the last acknowledged write of this run; 0n before the first. */
   readonly lastWrite: bigint
-  /** Makes missing ancestors of the root; each takes the ACL of the nearest one that existed. Returns how many. */
-  createAncestors(): Promise<number>
+  /**
+   * Makes missing ancestors of the root; each takes the ACL of the nearest one that existed. Returns how many. With
+   * `dryRun` none is made, and it throws what it would throw.
+   * @throws LocationProblem when they cannot be made, or when that ACL is shown masked
+   */
+  createAncestors(dryRun?: boolean): Promise<number>
   /** Holds nothing yet, and has opened nothing. Whoever asks for it closes it. */
   holder(): EphemeralHolder
   readonly quotas: QuotaWriter

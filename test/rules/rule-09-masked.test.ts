@@ -35,3 +35,16 @@ test('rule 9: two masked ACLs never compare as equal: verify marks them with !, 
   const ignored = await zkferry(['verify', '--ignore', 'acl', ...locations])
   expect(ignored.summary.status).toBe('identical')
 })
+
+test('rule 9: nothing is made below an ancestor whose ACL is masked: exit 5, and who would see it', async () => {
+  const from = await place('3.9.5', 'masked')
+  const to = await place('3.9.5', 'masked')
+  await plant(from, { '': null, a: 'x' })
+  await plant(to, { '': { data: null, acl } })
+  for (const dryRun of [[], ['--dry-run']]) {
+    const { code, summary } = await zkferry(['copy', ...dryRun, from.location, `${to.location}/not/there`])
+    expect(code, JSON.stringify(summary)).toBe(5)
+    expect(summary.message).toContain(`an identity with ADMIN on ${to.root}, or a super user`)
+    expect((await to.client.getChildren(to.root)).children).toEqual([])
+  }
+})

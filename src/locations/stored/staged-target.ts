@@ -126,8 +126,8 @@ export class StagedTarget implements TreeTarget {
     return true
   }
 
-  async createAncestors(): Promise<number> {
-    if (!this.#sealer.keepsAncestors || this.rootPath === '/') return 0
+  async createAncestors(dryRun = false): Promise<number> {
+    if (dryRun || !this.#sealer.keepsAncestors || this.rootPath === '/') return 0
     return this.#telling(() => {
       let made = 0
       for (let slash = 0; slash >= 0; slash = this.rootPath.indexOf('/', slash + 1)) {

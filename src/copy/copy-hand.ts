@@ -1,6 +1,5 @@
 /** The hand that copies: it turns what the march finds into writes, and keeps the sums of what was written. */
 
-import { OPEN_ACL } from '../tree/acl.ts'
 import { sideDigest } from '../tree/compare.ts'
 import {
   type Change,
@@ -21,11 +20,12 @@ import { type Decision, type DecisionRules, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
 import type { Formers } from './formers.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
-import { isUnsupported, type Kinds, loseUnmakable, type Unsupported } from './kinds.ts'
+import type { Kinds, Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { Recorder } from './recorder.ts'
 import { isPassing, lookedAgain, type Repaired, type Repairer } from './repair.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
+import { loseUnmakable, makeWay, waysTo } from './way.ts'
 
 const MOST_REMEMBERED = 100_000
 
@@ -97,7 +97,7 @@ export class CopyHand implements MarchHand {
   }
 
   prepare(pairs: MarchPair[]): Promise<void> | null {
-    const ours = pairs.filter((pair) => this.#isOurs(pair))
+    const ours = [...waysTo(pairs), ...pairs.filter((pair) => this.#isOurs(pair))]
     const access = this.#options.acl ? this.#access.prepare(ours) : null
     const preparing = [access, this.#kinds.prepare(ours), this.#formers.prepare(ours)]
     if (preparing.every((one) => one === null)) return null
@@ -111,7 +111,7 @@ export class CopyHand implements MarchHand {
     for (const [at, pair] of pairs.entries()) {
       const decision = decisions[at] as Decision
       if (decision.do === 'create') {
-        for (const change of this.#wayTo(pair.directory)) {
+        for (const change of makeWay(pair.directory, this.#decisions)) {
           changes.push(change)
           owners.push(null)
         }
@@ -217,8 +217,9 @@ export class CopyHand implements MarchHand {
     }
     const decision = decide(pair, this.#decisions)
     if (decision.do === 'create') {
-      const above = loseUnmakable(pair.directory, this.#kinds)
-      if (above !== null) this.#skipKind(above.path, above.reason)
+      const above = loseUnmakable(pair.directory, this.#decisions)
+      if (above?.decision.do === 'unsupported') this.#skipKind(above.path, above.decision.reason)
+      if (above?.decision.do === 'fail') this.#report(above.path, above.decision.side, above.decision.error)
       if (pair.directory?.unreachable) return failure('target', 'PARENT', 'its parent could not be made')
     }
     if (decision.do === 'skip-ephemeral' && this.#options.ephemeral === 'fail') {
@@ -269,20 +270,6 @@ export class CopyHand implements MarchHand {
   #countsIn({ path }: Directory): boolean {
     if (path === '') return !leavesRoot(this.#target, this.#options)
     return this.#options.filter.judge(path) === 'in'
-  }
-
-  /** Creates for the directories above that only lead here and are not there yet. */
-  #wayTo(directory: Directory | null): Change[] {
-    if (directory === null || directory.unmade === null) return []
-    const { acl, data, stat } = directory.unmade
-    const { path } = directory
-    const mode = this.#kinds.modeFor(path, directory.unmade)
-    if (isUnsupported(mode)) throw new Error(`${path} was to be made, though its kind is not`)
-    directory.unmade = null
-    return [
-      ...this.#wayTo(directory.parent),
-      { kind: 'create', path, data, acl: acl ?? OPEN_ACL, mode, origin: stat },
-    ]
   }
 
   #count(pair: MarchPair, decision: Decision): void {

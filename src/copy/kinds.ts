@@ -4,8 +4,6 @@
  */
 import type { KindSupport, TreeTarget } from '../tree/contracts.ts'
 import { type CreateMode, type KindOptions, modesOf } from '../tree/create-mode.ts'
-import type { Directory } from '../tree/directory.ts'
-import type { MarchPair } from '../tree/march.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
 import type { Znode } from '../tree/znode.ts'
 
@@ -35,12 +33,10 @@ export class Kinds implements Modes {
     let asked: Set<'container' | 'ttl'> | null = null
     for (const pair of pairs) {
       if (pair.source === null || pair.target !== null || isEphemeral(pair.source.stat)) continue
-      for (const [path, znode] of [[pair.path, pair.source] as const, ...unmadeAbove(pair)]) {
-        const kind = kindOf(this.#wanted(path, znode))
-        if (kind === null || this.#support.has(kind)) continue
-        asked ??= new Set()
-        asked.add(kind)
-      }
+      const kind = kindOf(this.#wanted(pair.path, pair.source))
+      if (kind === null || this.#support.has(kind)) continue
+      asked ??= new Set()
+      asked.add(kind)
     }
     return asked === null ? null : this.#ask([...asked])
   }
@@ -88,29 +84,4 @@ export function isUnsupported(mode: CreateMode | Unsupported): mode is Unsupport
 function kindOf(mode: CreateMode): 'container' | 'ttl' | null {
   if (mode === 'persistent') return null
   return mode === 'container' ? 'container' : 'ttl'
-}
-
-/**
- * Directories that would be made only to lead here: the first whose kind the target does not make is lost, and with it
- * everything below. Returns it; `null` when there is none.
- */
-export function loseUnmakable(
-  directory: Directory | null,
-  modes: Modes,
-): { path: string; reason: Unsupported } | null {
-  for (let above = directory; above !== null && above.unmade !== null; above = above.parent) {
-    const mode = modes.modeFor(above.path, above.unmade)
-    if (!isUnsupported(mode)) continue
-    above.unmade = null
-    above.lost = true
-    return { path: above.path, reason: mode }
-  }
-  return null
-}
-
-/** Directories above that are made only because of this znode. */
-function* unmadeAbove(pair: Pair): Generator<[string, Znode]> {
-  let directory = (pair as Partial<MarchPair>).directory ?? null
-  for (; directory !== null && directory.unmade !== null; directory = directory.parent)
-    yield [directory.path, directory.unmade]
 }

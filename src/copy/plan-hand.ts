@@ -7,12 +7,13 @@ import type { JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { nextSequence } from '../tree/znode.ts'
-import { type Decision, decide } from './decide.ts'
+import { type Decision, type DecisionRules, decide } from './decide.ts'
 import type { Extras } from './extras.ts'
 import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
-import { type Kinds, loseUnmakable, type Unsupported } from './kinds.ts'
+import type { Kinds, Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { RefusedAcls } from './refused-acls.ts'
+import { loseUnmakable, waysTo } from './way.ts'
 
 export class PlanHand implements MarchHand {
   /** Znodes that a copy would leave unequal, or could not read. */
@@ -25,6 +26,7 @@ export class PlanHand implements MarchHand {
   readonly #leavesRoot: boolean
   readonly #kinds: Kinds
   readonly #refused: RefusedAcls | null
+  readonly #decisions: DecisionRules
 
   constructor(
     options: CopyOptions,
@@ -42,12 +44,19 @@ export class PlanHand implements MarchHand {
     this.#leavesRoot = leavesRoot
     this.#kinds = kinds
     this.#refused = refused
+    this.#decisions = {
+      keepExisting: options.keepExisting,
+      aclFor: (pair) => refused?.of(pair) ?? pair.source?.acl ?? OPEN_ACL,
+      modes: kinds,
+      formerOf: () => 'kept',
+    }
   }
 
   /** What the target makes and takes is asked by a dry run, too: nothing is made by that. */
   prepare(pairs: MarchPair[]): Promise<void> | null {
-    const kinds = this.#kinds.prepare(pairs)
-    const acls = this.#refused?.prepare(pairs.filter((pair) => this.#isOurs(pair))) ?? null
+    const ours = [...waysTo(pairs), ...pairs.filter((pair) => this.#isOurs(pair))]
+    const kinds = this.#kinds.prepare(ours)
+    const acls = this.#refused?.prepare(ours) ?? null
     return kinds === null || acls === null ? (kinds ?? acls) : Promise.all([kinds, acls]).then(() => {})
   }
 
@@ -82,15 +91,14 @@ export class PlanHand implements MarchHand {
     if (pair.source !== null && pair.directory?.unreachable) {
       return this.#failPair(pair, 'target', 'PARENT', 'its parent could not be made')
     }
-    const decision = decide(pair, {
-      keepExisting: this.#options.keepExisting,
-      aclFor: (one) => this.#refused?.of(one) ?? one.source?.acl ?? OPEN_ACL,
-      modes: this.#kinds,
-      formerOf: () => 'kept',
-    })
+    const decision = decide(pair, this.#decisions)
     if (decision.do === 'create') {
-      const above = loseUnmakable(pair.directory, this.#kinds)
-      if (above !== null) this.#skipKind(above.path, above.reason)
+      const above = loseUnmakable(pair.directory, this.#decisions)
+      if (above?.decision.do === 'unsupported') this.#skipKind(above.path, above.decision.reason)
+      if (above?.decision.do === 'fail') {
+        const { side, error } = above.decision
+        this.#fail(above.path, side, error.code, error.message)
+      }
       if (pair.directory?.unreachable) {
         return this.#failPair(pair, 'target', 'PARENT', 'its parent could not be made')
       }

@@ -10,6 +10,7 @@ import type { Run } from '../journal/index.ts'
 import { type AclList, aclList, Perms, storeAcl } from '../tree/acl.ts'
 import { type TemporaryIdentity, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
+import type { MarchPair } from '../tree/march.ts'
 import { isEphemeral, type Pair, sameAcls } from '../tree/pairs.ts'
 import { childPath } from '../tree/path.ts'
 import { nextSequence } from '../tree/znode.ts'
@@ -74,8 +75,11 @@ export class TemporaryAccess {
     return granted !== Perms.all && (this.#needed(pair) & ~granted) !== 0
   }
 
-  #needed({ path, source }: Pair): number {
+  #needed(pair: Pair): number {
+    const { path, source } = pair
     if (source === null) return 0
+    // What only leads to what is copied is passed through, and neither compared nor counted.
+    if ((pair as Partial<MarchPair>).counted === false) return Perms.create | Perms.read
     const { stat, acl } = source
     const { rules, verify } = this.#needs
     let perms = 0

@@ -194,3 +194,15 @@ test('an own identity that the ACL grants everything needs no temporary one', as
   expect((await bob.exists(to.at('dir/a')))?.aversion).toBe(0)
   await bob.close()
 })
+
+test('a directory that only leads to what is included, and that nobody may create in, lets it in as well', async () => {
+  const { from, to } = await pair('way')
+  await plant(from, { '': null, way: 'x', 'way/in': 'in', 'way/out': 'out' })
+  await from.client.setACL(from.at('way'), [parseAcl(READ_ONLY)])
+  const journal = freshJournal()
+  const args = ['copy', '--journal', journal, '--include', 'way/in', from.location, to.location]
+  const { code, stderr } = await zkferry(args)
+  expect(code, stderr).toBe(0)
+  expect(await aclsOf(to)).toEqual({ '': [OPEN], way: [READ_ONLY], 'way/in': [OPEN] })
+  expectNoSecret(journal)
+})

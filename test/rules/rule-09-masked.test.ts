@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { type Place, place, plant } from '../helpers/places.ts'
+import { type Place, parseAcl, place, plant } from '../helpers/places.ts'
 import { readTree } from '../helpers/read-tree.ts'
 import { zkferry } from '../helpers/zkferry.ts'
 
@@ -47,4 +47,21 @@ test('rule 9: nothing is made below an ancestor whose ACL is masked: exit 5, and
     expect(summary.message).toContain(`an identity with ADMIN on ${to.root}, or a super user`)
     expect((await to.client.getChildren(to.root)).children).toEqual([])
   }
+})
+
+test('rule 9: a directory on the way to what is included is not made with a masked ACL', async () => {
+  const [from, to] = [await place('3.9.5', 'masked'), await place('3.4.14', 'masked')]
+  await plant(from, { '': null, ok: 'x', way: null, 'way/x': 'y', 'way/y': 'y' })
+  await from.client.setACL(from.at('way'), acl.map(parseAcl))
+  const args = ['--include', 'ok', '--include', 'way/x', from.location, to.location]
+  const planned = await zkferry(['copy', '--dry-run', ...args])
+  const copied = await zkferry(['copy', ...args])
+  for (const { code, of, stderr } of [planned, copied]) {
+    expect(code, stderr).toBe(3)
+    expect(of('failed').map(({ path, side, code }) => [path, side, code])).toEqual([
+      ['way', 'source', 'MASKED'],
+      ['way/x', 'target', 'PARENT'],
+    ])
+  }
+  expect([...(await readTree(to)).keys()].sort()).toEqual(['', 'ok'])
 })

@@ -14,12 +14,13 @@ import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import type { JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
-import { newestZxid, nextSequence } from '../tree/znode.ts'
+import { newestZxid } from '../tree/znode.ts'
 import type { CounterGoal, Counters } from './counters.ts'
 import { type Decision, type DecisionRules, decide } from './decide.ts'
+import { DirectoryCounters } from './directory-counters.ts'
 import type { Extras } from './extras.ts'
 import type { Formers } from './formers.ts'
-import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
+import { goalOf, sequenceGoal } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { Recorder } from './recorder.ts'
@@ -41,13 +42,13 @@ export class CopyHand implements MarchHand {
   /** Znodes that changed on the source since the march began. */
   moved = 0
   readonly #target: TreeTarget
-  readonly #source: TreeSource
   readonly #repairer: Repairer
   readonly #access: TemporaryAccess
   readonly #kinds: Kinds
   readonly #formers: Formers
   readonly #decisions: DecisionRules
   readonly #counters: Counters
+  readonly #directoryCounters: DirectoryCounters
   readonly #rules: CounterRules
   readonly #recorder: Recorder
   readonly #extras: Extras | null
@@ -74,9 +75,9 @@ export class CopyHand implements MarchHand {
     /** Called once the root is on the target, before anything below it. */
     rootMade: () => Promise<void>
   }) {
-    this.#source = setup.source
     this.#target = setup.target
     this.#counters = setup.counters
+    this.#directoryCounters = new DirectoryCounters({ ...setup, filter: setup.options.filter })
     this.#rules = setup.rules
     this.#repairer = setup.repairer
     this.#access = setup.access
@@ -105,13 +106,14 @@ export class CopyHand implements MarchHand {
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
+    for (const pair of pairs) this.#directoryCounters.see(pair)
     const decisions = pairs.map((pair) => this.#decide(pair))
     const changes: Change[] = []
     const owners: (MarchPair | null)[] = []
     for (const [at, pair] of pairs.entries()) {
       const decision = decisions[at] as Decision
       if (decision.do === 'create') {
-        for (const change of makeWay(pair.directory, this.#decisions)) {
+        for (const { change } of makeWay(pair.directory, this.#decisions)) {
           changes.push(change)
           owners.push(null)
         }
@@ -134,27 +136,25 @@ export class CopyHand implements MarchHand {
     if (pairs[0]?.path === '') await this.#rootMade()
   }
 
-  /** Counters of directories come after their children, whose creation advances them. */
   async complete(completed: Directory[]): Promise<void> {
     if (!this.#rules.keepsSequence) return
     const directories = completed.filter((directory) => !directory.unreachable && this.#countsIn(directory))
-    await this.#learnSequences(directories.filter((directory) => directory.sequence === null))
-    const goals: CounterGoal[] = []
-    for (const directory of directories) {
-      const { path, sequence, children, incomplete } = directory
-      // Each child that was made counts already.
-      if (staysBehind(directory, sequence ?? 0, children, this.#rules)) continue
-      if (sequence !== null && sequence > children && !incomplete)
-        goals.push({ path, sequence, version: null, data: null })
-    }
-    if (goals.length === 0) return
-    const failed = await this.#counters.bring(goals)
+    const failed = await this.#directoryCounters.complete(directories)
     for (const directory of directories) {
       const error = failed.get(directory.path)
       if (error === undefined) continue
       directory.incomplete = true
       this.#report(directory.path, 'target', error)
     }
+  }
+
+  /** After the whole march. */
+  async finish(): Promise<void> {
+    // What could not be made may be made by another run, and then counts itself: the proof knows how much that is.
+    const allMade = this.#context.counts.failed === 0 && this.#kinds.refused === 0
+    const { failed, advances } = await this.#directoryCounters.finish(allMade)
+    for (const [path, error] of failed) this.#report(path, 'target', error)
+    this.#recorder.settled(advances, [])
   }
 
   unlisted(directory: Directory, side: Side, error: ZnodeError): void {
@@ -164,23 +164,14 @@ export class CopyHand implements MarchHand {
   settled(advances: Advance[], discovered: Directory[]): void {
     this.#context.counts.directories += advances.filter((advance) => advance.done).length
     this.#extras?.keepExcluded(advances)
-    this.#recorder.settled(advances, discovered)
+    this.#recorder.settled(
+      advances.filter((advance) => !this.#directoryCounters.isLast(advance)),
+      discovered,
+    )
   }
 
   known(path: string): boolean {
     return this.#recorder.known(path)
-  }
-
-  /** Directories that an earlier run has on record: their counters are not, since they may have moved on. */
-  async #learnSequences(directories: Directory[]): Promise<void> {
-    if (directories.length === 0) return
-    const replies = await this.#source.lane(0n).stat(directories.map((directory) => directory.path))
-    for (const [at, directory] of directories.entries()) {
-      const reply = replies[at]
-      const there = reply === undefined || reply instanceof ZnodeError ? null : reply
-      directory.sequence = there === null ? 0 : nextSequence(there.stat)
-      directory.mode = there?.mode
-    }
   }
 
   async #bringCounters(pairs: MarchPair[], decisions: Decision[]): Promise<void> {

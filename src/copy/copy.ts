@@ -254,7 +254,7 @@ class Copy {
         formers,
         recorder,
         extras: beginning.resumed ? null : extras,
-        options,
+        options: { ...options, filter: this.#march.filter },
         context: this.#context,
         since: beginning.since,
         rootMade: async () => this.#rememberTarget(run),
@@ -262,6 +262,7 @@ class Copy {
       const start = this.#start(run, beginning)
       const whole = await march(source, target, hand, this.#march, start)
       if (!whole || signal.aborted) return interrupted(this.#context.counts, hand.moved)
+      await hand.finish()
       if (beginning.resumed && extras !== null && counts.failed === 0)
         await collectExtras(this.#job, extras, this.#march, this.#context)
       if (extras !== null)

@@ -28,6 +28,11 @@ export interface CounterGoal {
   data: Data
 }
 
+/** The same without the steps that others will take. */
+export function lessened(goal: CounterGoal, steps: number): CounterGoal {
+  return goal.sequence === null ? goal : { ...goal, sequence: goal.sequence - steps }
+}
+
 export class Counters {
   readonly #target: TreeTarget
   readonly #context: JobContext

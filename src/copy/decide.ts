@@ -7,7 +7,7 @@ import { isUnsupported, type Modes, type Unsupported } from './kinds.ts'
 
 export type Decision =
   | { do: 'nothing' }
-  | { do: 'create'; change: Change }
+  | { do: 'create'; change: Extract<Change, { kind: 'create' }> }
   /** To be made as a kind of znode that the target does not make: not made as anything else. */
   | { do: 'unsupported'; reason: Unsupported }
   /** The ACL goes first, and alone: new data must never stand under the old ACL. */

@@ -43,6 +43,7 @@ export async function planCopy({
     const hand = new PlanHand(options, rules, context, extras, leavesRoot(target, options), kinds, refused)
     const whole = await march(source, target, hand, marchOptions, { from: 'root', target: targetExists })
     if (!whole) return false
+    hand.finish()
     refused?.report(emit)
     if (extras === null) return true
     extras.reportStaying()

@@ -13,7 +13,7 @@ import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from 
 import type { Kinds, Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { RefusedAcls } from './refused-acls.ts'
-import { loseUnmakable, waysTo } from './way.ts'
+import { loseUnmakable, makeWay, waysTo } from './way.ts'
 
 export class PlanHand implements MarchHand {
   /** Znodes that a copy would leave unequal, or could not read. */
@@ -27,6 +27,9 @@ export class PlanHand implements MarchHand {
   readonly #kinds: Kinds
   readonly #refused: RefusedAcls | null
   readonly #decisions: DecisionRules
+  /** Directories with children that are made only if something below them is; and those of them that are settled. */
+  readonly #leading = new Set<Directory>()
+  readonly #last: Directory[] = []
 
   constructor(
     options: CopyOptions,
@@ -61,7 +64,10 @@ export class PlanHand implements MarchHand {
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
-    for (const pair of pairs) if (pair.counted) this.#plan(pair)
+    for (const pair of pairs) {
+      if (pair.counted) this.#plan(pair)
+      else if (pair.below?.unmade != null && pair.directory !== null) this.#leading.add(pair.directory)
+    }
   }
 
   unlisted(directory: Directory, side: Side, error: ZnodeError): void {
@@ -72,10 +78,17 @@ export class PlanHand implements MarchHand {
     for (const { directory, done } of advances) {
       const { path, sequence, children } = directory
       if (!done || sequence === null || staysBehind(directory, sequence, children, this.#rules)) continue
-      if (sequence > children) this.#planSteps(path, sequence - children)
+      // What only leads to what is copied may be made yet, and counts then.
+      if (this.#leading.delete(directory)) this.#last.push(directory)
+      else this.#planSteps(path, sequence - children)
     }
     this.#context.counts.directories += advances.filter((advance) => advance.done).length
     this.#extras?.keepExcluded(advances)
+  }
+
+  /** After the whole march. */
+  finish(): void {
+    for (const { path, sequence, children } of this.#last) this.#planSteps(path, (sequence ?? 0) - children)
   }
 
   #plan(pair: MarchPair): void {
@@ -110,9 +123,12 @@ export class PlanHand implements MarchHand {
         if (pair.source !== null) counts.unchanged++
         return
       case 'create':
-        counts.created++
+        for (const { change, parent } of makeWay(pair.directory, this.#decisions)) {
+          if (parent !== null) parent.children++
+          this.#planCreate(change.path, 0)
+        }
         counts.bytesWritten += bytes
-        return emit({ type: 'plan', path, action: 'create', bytes })
+        return this.#planCreate(path, bytes)
       case 'update':
         counts.updated++
         if (decision.data === null) return emit({ type: 'plan', path, action: 'set-acl', bytes: 0 })
@@ -170,6 +186,11 @@ export class PlanHand implements MarchHand {
     const sequence = goal.sequence === null ? 0 : goal.sequence - there
     const version = goal.version === null ? 0 : goal.version - versionAfter(decision, target)
     this.#planSteps(pair.path, sequence + version)
+  }
+
+  #planCreate(path: string, bytes: number): void {
+    this.#context.counts.created++
+    this.#context.emit({ type: 'plan', path, action: 'create', bytes })
   }
 
   #planSteps(path: string, steps: number): void {

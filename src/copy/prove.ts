@@ -1,24 +1,24 @@
 /** The proof after a copy: both sides are read again, and what differs is copied and compared again, in rounds. */
 import type { Run } from '../journal/index.ts'
-import { type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
+import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Consistency, JobContext } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
-import { isEphemeral } from '../tree/pairs.ts'
-import { childPath, parentPath } from '../tree/path.ts'
+import { parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
 import { consistencyOf, mayMarchAgain } from '../verify/verify.ts'
-import type { CounterGoal, Counters } from './counters.ts'
+import { type CounterGoal, type Counters, lessened } from './counters.ts'
 import type { Formers } from './formers.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
 import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
 import { lookedAgain, type Repaired, Repairer } from './repair.ts'
+import { StillToMake } from './still-to-make.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
 
 export interface Proof {
@@ -137,50 +137,8 @@ async function bringCounters(
     else if (goal.version !== null) goals.push(goal)
   }
   if (goals.length === 0) return
-  const unmade = await unmadeChildren(goals, source, target, filter)
-  await counters.bring(
-    goals.map((goal, at) =>
-      goal.sequence === null ? goal : { ...goal, sequence: goal.sequence - (unmade[at] as number) },
-    ),
-  )
-}
-
-/**
- * How many children each has on the source that the target is still to get: they were born after the list that is
- * being copied, and advance the counter themselves when they are made. To count them twice cannot be undone.
- */
-async function unmadeChildren(
-  goals: readonly CounterGoal[],
-  source: TreeSource,
-  target: TreeTarget,
-  filter: Filter,
-): Promise<number[]> {
-  const paths = goals.map((goal) => goal.path)
-  const lane = source.lane(0n)
-  const [there, here] = await Promise.all([lane.list(paths), target.settled.list(paths)])
-  const counts: number[] = []
-  for (const [at, path] of paths.entries()) {
-    const [listed, made] = [there[at], here[at]]
-    if (
-      listed === undefined ||
-      made === undefined ||
-      listed instanceof ZnodeError ||
-      made instanceof ZnodeError
-    ) {
-      counts.push(0)
-      continue
-    }
-    const known = new Set(made.names)
-    const missing = listed.names
-      .map((name) => childPath(path, name))
-      .filter((child) => {
-        return !known.has(child.slice(path === '' ? 0 : path.length + 1)) && filter.judge(child) === 'in'
-      })
-    const stats = await lane.stat(missing)
-    // Ephemerals are not copied: theirs are steps that nobody else takes.
-    counts.push(stats.filter((reply) => !(reply instanceof ZnodeError) && !isEphemeral(reply.stat)).length)
-  }
-  return counts
+  const unmade = await new StillToMake(source, target, filter).count(goals.map((goal) => goal.path))
+  await counters.bring(goals.map((goal, at) => lessened(goal, unmade[at] as number)))
 }
 
 /** A directory's hash on record follows a change by one subtraction and one addition. */

@@ -38,17 +38,20 @@ export function loseUnmakable(directory: Directory | null, rules: DecisionRules)
   return null
 }
 
-/** Creates for them, from the top down; they count as made then. */
-export function makeWay(directory: Directory | null, rules: DecisionRules): Change[] {
-  const changes: Change[] = []
+/** Creates for them, from the top down, each with the directory that it is in; they count as made then. */
+export function makeWay(
+  directory: Directory | null,
+  rules: DecisionRules,
+): { change: Extract<Change, { kind: 'create' }>; parent: Directory | null }[] {
+  const made: ReturnType<typeof makeWay> = []
   for (const above of unmadeFrom(directory)) {
     const decision = decide(asPair(above), rules)
     if (decision.do !== 'create')
       throw new Error(`${above.path} was to be made, though it is to be ${decision.do}`)
     above.unmade = null
-    changes.push(decision.change)
+    made.push({ change: decision.change, parent: above.parent })
   }
-  return changes.reverse()
+  return made.reverse()
 }
 
 function* unmadeFrom(directory: Directory | null): Generator<Directory> {

@@ -53,6 +53,11 @@ export class Filter {
     return this.held === undefined && this.#included.length === 0 && this.#excluded.length === 0
   }
 
+  /** Whether there can be directories that only lead to what it lets in. */
+  get leads(): boolean {
+    return this.held !== undefined || this.#included.length > 0
+  }
+
   /** The includes that no path has matched yet. */
   get unmatched(): string[] {
     return this.include.filter((glob) => !this.#met.has(glob))

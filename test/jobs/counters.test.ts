@@ -1,9 +1,10 @@
 /** Sequence counters, and data versions that are counters: an application's next number is the one it would have been. */
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { recordedTree } from '../../fixtures/recorded.ts'
 import { CreateFlag, OPEN_ACL } from '../../src/zookeeper/index.ts'
-import { load, type Place, place, plant, type Version } from '../helpers/places.ts'
+import { load, type Place, parseAcl, place, plant, type Version } from '../helpers/places.ts'
 import { freshJournal, zkferry } from '../helpers/zkferry.ts'
 
 /** What an application gets that makes a sequential child there now. */
@@ -37,6 +38,14 @@ async function numbersSpent(where: Place, below: string): Promise<number> {
 async function versionOf(where: Place, below: string): Promise<number | undefined> {
   return (await where.client.exists(where.at(below)))?.version
 }
+
+const ALICE = 'alice:secret'
+const AS_ALICE = { ZKFERRY_SOURCE_AUTH: `digest ${ALICE}`, ZKFERRY_TARGET_AUTH: `digest ${ALICE}` }
+/** All for alice, to whom alone it is shown as it is. */
+const MASKED_TO_OTHERS = [
+  `31:digest:alice:${createHash('sha1').update(ALICE).digest('base64')}`,
+  '1:world:anyone',
+].map(parseAcl)
 
 async function route(from: Version, to: Version): Promise<{ from: Place; to: Place }> {
   return { from: await place(from, 'counters-from'), to: await place(to, 'counters-to') }
@@ -123,6 +132,47 @@ test('onto a target that has a part already, the dry run names the steps that th
   expect(planned.summary).toMatchObject({ steps: 21 })
   expect(await numbersSpent(to, 'dir')).toBe(23)
   expect(await versionOf(to, 'id')).toBe(5)
+})
+
+describe('children that only lead to what is included', () => {
+  const INCLUDE = ['--include', 'queue', '--include', 'queue/*/in']
+
+  /** A queue of six: five have something that is included, and three more are purged. */
+  async function plantWays(from: Place): Promise<void> {
+    await plant(from, { '': null, queue: null })
+    for (let at = 0; at < 6; at++) {
+      const child = await nextChild(from, 'queue')
+      await plant(from, { [`queue/${child}/${at === 2 ? 'out' : 'in'}`]: 'x' })
+    }
+    await spend(from, 'queue', 3)
+  }
+
+  test('count once, whenever they are made, and the dry run knows it', async () => {
+    const { from, to } = await route('3.4.14', '3.9.5')
+    await plantWays(from)
+    const args = [...INCLUDE, from.location, to.location]
+    const planned = await zkferry(['copy', '--dry-run', ...args])
+    const copy = await zkferry(['copy', ...args])
+    expect(copy.code, copy.stderr).toBe(0)
+    // The three, and the one that leads nowhere.
+    expect(copy.summary).toMatchObject({ steps: 4, znodes: { created: 12 } })
+    expect(planned.summary).toMatchObject({ steps: 4, znodes: { created: 12 } })
+    expect(await numbersSpent(to, 'queue')).toBe(9)
+    const strict = ['verify', '--strict-sequence', '--rounds', '0', ...args]
+    expect((await zkferry(strict)).code).toBe(0)
+  })
+
+  test('are waited for where they could not be made', async () => {
+    const { from, to } = await route('3.9.5', '3.9.5')
+    await plantWays(from)
+    await from.client.setACL(from.at('queue/n-0000000004'), MASKED_TO_OTHERS)
+    const args = ['copy', ...INCLUDE, from.location, to.location]
+    expect((await zkferry(args)).code).toBe(3)
+    expect(await numbersSpent(to, 'queue')).toBe(8)
+    const whole = await zkferry(args, { env: AS_ALICE })
+    expect(whole.code, whole.stderr).toBe(0)
+    expect(await numbersSpent(to, 'queue')).toBe(9)
+  })
 })
 
 describe('what is left out', () => {

@@ -102,7 +102,7 @@ async function run(shell: Shell, text: string, flags: InspectFlags): Promise<Job
   const wanted = pathFilter(filter, location.path)
   const result = await inspectTransactions({ files, ...hands }, { path: wanted, since, until, data }, context)
   if (result.status !== 'interrupted')
-    for (const glob of filter?.unmatched ?? []) note(shell, `no transaction matched --path '/${glob}'`)
+    for (const { glob } of filter?.unmatched ?? []) note(shell, `no transaction matched --path '/${glob}'`)
   return result
 }
 

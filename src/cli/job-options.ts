@@ -45,8 +45,16 @@ export function addPaceOptions(command: Command): Command {
     .option('--byte-rate <n>', 'at most so many bytes a second, such as 5MB', byteSize('--byte-rate'))
 }
 
+const GLOBS_HELP = `
+GLOBS
+  On the path below the location's root, without a slash in front, as picomatch reads them: * is one name
+  (also one that begins with a dot), ** any depth. "topom" is a child of the root, "*/topom" a grandchild,
+  "**/topom" is at any depth. What is excluded takes all below it along; an exclude beats an include.
+`
+
 export function addFilterOptions(command: Command): Command {
   return command
+    .addHelpText('after', GLOBS_HELP)
     .option(
       '--include <glob>',
       "only what matches, on the path below the location's root (repeatable)",
@@ -69,11 +77,18 @@ export function pace(flags: PaceFlags): Pace {
   return { concurrency: flags.concurrency, rate: flags.rate ?? null, byteRate: flags.byteRate ?? null }
 }
 
+/** Globs that let nothing in or out, and are mistakes all the same when they match nothing. */
+interface OtherGlobs {
+  versions?: string[]
+  container?: string[]
+  ttl?: { glob: string }[]
+}
+
 /** @throws UsageProblem when picomatch cannot read a glob. */
-export async function makeFilter(flags: FilterFlags): Promise<Filter> {
+export async function makeFilter(flags: FilterFlags & OtherGlobs): Promise<Filter> {
   const { Filter } = await import('../tree/filter.ts')
   try {
-    return new Filter(flags.include ?? [], flags.exclude ?? [])
+    return new Filter(flags.include ?? [], flags.exclude ?? [], undefined, otherGlobs(flags))
   } catch (error) {
     throw new UsageProblem(`A glob of --include or --exclude cannot be read: ${(error as Error).message}.`, {
       cause: error,
@@ -81,11 +96,22 @@ export async function makeFilter(flags: FilterFlags): Promise<Filter> {
   }
 }
 
-/** Says which includes let nothing in: most likely a mistake, and else it looks like an empty subtree. */
-export function noteUnmatched(shell: Shell, filter: Filter, { status }: JobResult): void {
-  // What an earlier run or an interrupted one has not shown to the filter may well match.
-  if (status === 'interrupted' || shell.begun?.resumed) return
-  for (const glob of filter.unmatched) note(shell, `no znode matched --include '${glob}'`)
+function otherGlobs({ versions = [], container = [], ttl = [] }: OtherGlobs) {
+  return [
+    ...versions.map((glob) => ({ option: '--versions', glob })),
+    ...container.map((glob) => ({ option: '--container', glob })),
+    ...ttl.map(({ glob }) => ({ option: '--ttl', glob })),
+  ]
+}
+
+/** Says which globs matched nothing: most likely mistakes, and else what they were to leave out is there without a word. */
+export function noteUnmatched(shell: Shell, filter: Filter, { status, counts }: JobResult): void {
+  // What an earlier run has seen, or what could not be read, may well match.
+  if (status === 'interrupted' || counts.failed > 0 || shell.begun?.resumed) return
+  for (const { option, glob } of filter.unmatched) {
+    const anywhere = glob.includes('/') || /^\**$/.test(glob) ? '' : `, and **/${glob} matches at any depth`
+    note(shell, `${option} ${glob} matched nothing: globs are on the path below the root${anywhere}`)
+  }
 }
 
 export const AUTH_HELP = `

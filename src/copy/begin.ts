@@ -17,7 +17,7 @@ import {
 } from '../tree/contracts.ts'
 import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
-import { Filter } from '../tree/filter.ts'
+import type { Filter } from '../tree/filter.ts'
 import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'
 import { refuseEphemeralRoot } from '../tree/same-root.ts'
 import { takeBack } from './finish-acls.ts'
@@ -120,10 +120,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     begun,
     targetExists: targetIdentity !== null,
     since,
-    filter: (reserved
-      ? new Filter(options.filter.include, [...options.filter.exclude, 'zookeeper'])
-      : options.filter
-    ).on(source.holds),
+    filter: (reserved ? options.filter.without('zookeeper') : options.filter).on(source.holds),
     reserved: reserved ? 1 : 0,
   }
 }

@@ -6,47 +6,56 @@
  * and not compared. The root itself is always in.
  */
 import picomatch from 'picomatch'
+import { EXCLUDE, type NamedGlob, Unmatched } from './unmatched.ts'
 
 export type Verdict = 'in' | 'on-the-way' | 'out'
 
 type Matcher = (path: string) => boolean
 
-interface Include {
-  readonly glob: string
-  readonly matches: Matcher
-}
-
-/** What has matched, by list of includes: a filter made of another's list goes on with what that one remembers. */
-const MET = new WeakMap<readonly string[], Set<string>>()
-
 export class Filter {
   readonly include: readonly string[]
   readonly exclude: readonly string[]
-  readonly #included: readonly Include[]
-  readonly #met: Set<string>
+  readonly #included: readonly Matcher[]
   readonly #excluded: readonly Matcher[]
   readonly #leads: readonly Matcher[]
+  /** Shared with the filters that are made of this one. */
+  #unmatched: Unmatched
   /** Of a source that holds parts of a tree only. */
   readonly held: ((path: string) => Verdict) | undefined
 
+  /** `others`: globs of other options, which let nothing in or out; the filter sees whether they match anything. */
   constructor(
     include: readonly string[] = [],
     exclude: readonly string[] = [],
     held?: (path: string) => Verdict,
+    others: readonly NamedGlob[] = [],
   ) {
     this.held = held
     this.include = include
     this.exclude = exclude
-    this.#included = include.map((glob) => ({ glob, matches: picomatch(glob, { dot: true }) }))
-    this.#met = MET.get(include) ?? new Set()
-    MET.set(include, this.#met)
+    this.#included = include.map((glob) => picomatch(glob, { dot: true }))
     this.#excluded = exclude.map((glob) => picomatch(glob, { dot: true }))
     this.#leads = include.map(leadsTo)
+    const own = [
+      ...include.map((glob) => ({ option: '--include', glob })),
+      ...exclude.map((glob) => ({ option: EXCLUDE, glob })),
+    ]
+    this.#unmatched = new Unmatched([...own, ...others])
   }
 
   /** The same filter, on a source that holds parts of a tree only. */
   on(held: ((path: string) => Verdict) | undefined): Filter {
-    return held === undefined ? this : new Filter(this.include, this.exclude, held)
+    return held === undefined ? this : this.#alike(new Filter(this.include, this.exclude, held))
+  }
+
+  /** The same filter, with an exclude that the user has not asked for. */
+  without(path: string): Filter {
+    return this.#alike(new Filter(this.include, [...this.exclude, path], this.held))
+  }
+
+  /** Whether every path has to be shown to it. */
+  get indifferent(): boolean {
+    return this.everything && !this.#unmatched.any
   }
 
   get everything(): boolean {
@@ -58,15 +67,19 @@ export class Filter {
     return this.held !== undefined || this.#included.length > 0
   }
 
-  /** The includes that no path has matched yet. */
-  get unmatched(): string[] {
-    return this.include.filter((glob) => !this.#met.has(glob))
+  /** The globs that no path has matched yet. */
+  get unmatched(): NamedGlob[] {
+    return this.#unmatched.globs
   }
 
   /** Asked from the top down: a path is only asked about when its ancestors were not `out`. */
   judge(path: string): Verdict {
-    if (this.held === undefined) return this.#asked(path)
-    const [held, asked] = [this.held(path), this.#asked(path)]
+    const verdict = this.#both(this.held?.(path) ?? 'in', this.#asked(path))
+    this.#unmatched.see(path, verdict === 'out')
+    return verdict
+  }
+
+  #both(held: Verdict, asked: Verdict): Verdict {
     if (held === 'out' || asked === 'out') return 'out'
     return held === 'in' && asked === 'in' ? 'in' : 'on-the-way'
   }
@@ -74,7 +87,7 @@ export class Filter {
   #asked(path: string): Verdict {
     if (path === '' || (this.#included.length === 0 && this.#excluded.length === 0)) return 'in'
     if (this.#excluded.some((matches) => matches(path))) return 'out'
-    if (this.#included.length === 0 || this.#isIncluded(path)) return 'in'
+    if (this.#included.length === 0 || this.#included.some((matches) => matches(path))) return 'in'
     return this.#leads.some((leads) => leads(path)) ? 'on-the-way' : 'out'
   }
 
@@ -86,15 +99,9 @@ export class Filter {
     return this.judge(path) === 'in'
   }
 
-  /** Asks an include that has matched nothing yet even when another one has let the path in already. */
-  #isIncluded(path: string): boolean {
-    let included = false
-    for (const { glob, matches } of this.#included) {
-      if ((included && this.#met.has(glob)) || !matches(path)) continue
-      included = true
-      this.#met.add(glob)
-    }
-    return included
+  #alike(other: Filter): Filter {
+    other.#unmatched = this.#unmatched
+    return other
   }
 }
 

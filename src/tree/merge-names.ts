@@ -39,7 +39,7 @@ export function mergeNames(
     }
     if (flag & SOURCE) left++
     if (flag & TARGET) right++
-    if (!filter.everything) {
+    if (!filter.indifferent) {
       const verdict = filter.judge(childPath(directory, name))
       if (verdict === 'out') {
         if (flag & TARGET) excludedOnTarget = true

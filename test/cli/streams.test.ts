@@ -83,23 +83,6 @@ describe('output that cannot be written', () => {
   })
 })
 
-describe('an include that lets nothing in', () => {
-  test('is named in the summary of digest, verify and copy; one that does is not', async () => {
-    const globs = ['--include', 'd1/**', '--include', 'd1/z1', '--include', 'nothing']
-    const outcomes = await Promise.all([
-      cli(['digest', '--json', ...globs, from.location]),
-      cli(['verify', '--json', '--rounds', '0', ...globs, from.location, to.location]),
-      cli(['copy', '--json', ...globs, from.location, `${to.location}-included`]),
-    ])
-    for (const outcome of outcomes) {
-      const notes = outcome.json().filter(({ type }) => type === 'note')
-      expect(notes, outcome.stderr).toEqual([
-        { type: 'note', message: "no znode matched --include 'nothing'" },
-      ])
-    }
-  })
-})
-
 describe('progress where stderr is no terminal', () => {
   test('plain lines every few seconds; none with --no-progress or --quiet', async () => {
     const slow = ['digest', '--rate', '450', from.location]

@@ -13,7 +13,7 @@ import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText, refuseReserved } from './places.ts'
 import { runJob } from './shell.ts'
 import { addUndoOptions, type UndoFlags } from './undo.ts'
-import { count, duration, wrong } from './values.ts'
+import { count, duration, durationOption, wrong } from './values.ts'
 
 interface ZkcopyFlags extends OutputFlags, UndoFlags {
   source: string
@@ -24,11 +24,10 @@ interface ZkcopyFlags extends OutputFlags, UndoFlags {
   mtime?: number
   batchSize: number
   timeout: number
+  retryFor: number
   dryRun?: boolean
   yes?: boolean
 }
-
-const RETRY_FOR_MS = 900_000
 
 export function register(command: Command, io: Io): void {
   command
@@ -59,6 +58,7 @@ export function register(command: Command, io: Io): void {
     .option('-m, --mtime <ms>', 'only -1 here: older znodes are not left out', mtime)
     .option('-b, --batchSize <n>', 'at most so many operations in one write: 1000 or more', batchSize, 1000)
     .option('--timeout <ms>', 'session timeout in milliseconds (default: 40000)', milliseconds, 40_000)
+    .addOption(durationOption('--retry-for', 'how long to wait for an ensemble that cannot be reached', '15m'))
     .option('--dry-run', 'list what would be done; write nothing')
     .option('--yes', 'do not ask before deleting; needed without -c where there is no terminal')
     // Else -ci would read as -c with the value "i".
@@ -112,7 +112,6 @@ function asCopyFlags(flags: ZkcopyFlags): CopyFlags {
     delete: !flags.copyOnly,
     rounds: 3,
     settle: 2_000,
-    retryFor: RETRY_FOR_MS,
     concurrency: flags.workers,
     sessions: flags.workers,
   }

@@ -204,12 +204,13 @@ export class NativeProcess {
     this.#stopWatching()
     this.#waitingSince = performance.now()
     const { side, retryForMs, emit } = this.#setup
+    const atMostSeconds = Math.round(retryForMs / 1000)
     const reason = 'the zookeeper package has no connection'
     this.#watch = setInterval(
       () => {
         const elapsedMs = performance.now() - this.#waitingSince
         if (elapsedMs < retryForMs)
-          emit({ type: 'waiting', side, reason, seconds: Math.round(elapsedMs / 1000) })
+          emit({ type: 'waiting', side, reason, seconds: Math.round(elapsedMs / 1000), atMostSeconds })
         else this.#fail(this.#problem(`${reason} after ${Math.round(elapsedMs / 1000)} s`))
       },
       Math.max(1, Math.min(WAITING_MS, retryForMs)),

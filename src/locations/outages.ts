@@ -13,7 +13,8 @@ export class Outages {
   readonly #emit: Emit
   /** Sessions without a server now. */
   #open = 0
-  #since = 0
+  /** When a server was there last; `null` as long as all that is known is that a connection takes a while. */
+  #since: number | null = null
   #said = Number.NEGATIVE_INFINITY
 
   constructor(side: Side, emit: Emit) {
@@ -22,18 +23,21 @@ export class Outages {
   }
 
   /** A session waits, and would say so: whichever is first says it. */
-  waiting({ reason, seconds }: WaitingReport): void {
+  waiting({ reason, seconds, atMostSeconds, failed }: WaitingReport): void {
     const now = performance.now()
+    if (failed) this.#lost(now - seconds * 1000)
     if (now - this.#said < SILENCE_MS) return
     this.#said = now
-    this.#emit({ type: 'waiting', side: this.#side, reason, seconds })
+    this.#emit({ type: 'waiting', side: this.#side, reason, seconds, atMostSeconds })
   }
 
-  /** A session has been without a server for so long. Returns what to call when it has one again, or is given up. */
+  /**
+   * A session has been without a server for so long: from now on, when it has just lost one, and else since it looks for
+   * its first, which may be no more than slow. Returns what to call when it has one, or is given up.
+   */
   begin(seconds = 0): () => void {
-    const since = performance.now() - seconds * 1000
-    this.#since = this.#open === 0 ? since : Math.min(this.#since, since)
     this.#open++
+    if (seconds === 0) this.#lost(performance.now())
     let over = false
     return () => {
       if (over) return
@@ -51,8 +55,13 @@ export class Outages {
     this.#emit({ type: 'survived', side: this.#side, what: 'expiredSessions', amount: 1 })
   }
 
+  #lost(since: number): void {
+    this.#since = Math.min(this.#since ?? since, since)
+  }
+
   #end(): void {
-    const ms = performance.now() - this.#since
+    const ms = this.#since === null ? 0 : performance.now() - this.#since
+    this.#since = null
     this.#said = Number.NEGATIVE_INFINITY
     if (ms >= WAIT_MS)
       this.#emit({ type: 'survived', side: this.#side, what: 'waitedSeconds', amount: ms / 1000 })

@@ -103,9 +103,10 @@ export function holdingLine(holding: Extract<JobEvent, { type: 'holding' }>): st
   return parts.join(', ')
 }
 
-export function waitingLine(waiting: { side: string; reason: string; seconds: number }): string {
+export function waitingLine(waiting: NonNullable<ProgressState['waiting']>): string {
   const since = waiting.seconds >= 1 ? `, for ${formatSeconds(Math.round(waiting.seconds))} now` : ''
-  return `waiting for the ${waiting.side}${since}: ${escapeText(waiting.reason)}`
+  const until = `gives up after ${formatSeconds(waiting.atMostSeconds)}, --retry-for`
+  return `waiting for the ${waiting.side}${since}: ${escapeText(waiting.reason)} (${until})`
 }
 
 const PHASES: Record<ProgressState['phase'], string> = {

@@ -59,7 +59,8 @@ export class ProgressModel {
       this.#slowed = event
       this.#slowedAt = this.#now()
     } else if (event.type === 'waiting') {
-      this.#waiting = { side: event.side, reason: event.reason, seconds: event.seconds }
+      const { side, reason, seconds, atMostSeconds } = event
+      this.#waiting = { side, reason, seconds, atMostSeconds }
       this.#doneWhenWaiting = this.#counts.phaseDone
     }
   }

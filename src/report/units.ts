@@ -15,13 +15,17 @@ export function formatBytes(bytes: number): string {
   return `${text} ${BYTE_UNITS[unit]}`
 }
 
-/** `0.4 s`, `5 s`, `12 s`, `3 min 20 s`, `2 h 5 min`. */
+/** `0.4 s`, `5 s`, `12 s`, `3 min 20 s`, `15 min`, `2 h 5 min`. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 9.95 && !Number.isInteger(seconds)) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
+  if (whole < 3600) return twoUnits(Math.floor(whole / 60), 'min', whole % 60, 's')
+  return twoUnits(Math.floor(whole / 3600), 'h', Math.floor((whole % 3600) / 60), 'min')
+}
+
+function twoUnits(large: number, unit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`
 }
 
 /** `2026-11-23 18:00:00Z`, in UTC. */

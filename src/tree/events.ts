@@ -32,7 +32,8 @@ export type JobEvent =
   | { type: 'difference'; path: string; what: DifferenceKind[] }
   | { type: 'skipped'; path: string; reason: string }
   | { type: 'failed'; path: string; side: Side; code: string; message: string }
-  | { type: 'waiting'; side: Side; reason: string; seconds: number }
+  /** `atMostSeconds`: when it is given up. */
+  | { type: 'waiting'; side: Side; reason: string; seconds: number; atMostSeconds: number }
   /** Less is asked of a side's servers, which take `answerMs` where it was `usualMs`; 0 when they refused a request. */
   | { type: 'slowed'; side: Side; answerMs: number; usualMs: number }
   /** `copy --ephemeral hold`: how many are held now and how many cannot be; the others count since holding began. */

@@ -229,7 +229,7 @@ export class Session {
 
   async #findServer({ first, counted, pauseMs }: Attachment): Promise<void> {
     const { hosts, retryForMs, random, onWaiting } = this.#options
-    const waiting = new Waiting(onWaiting)
+    const waiting = new Waiting(retryForMs, onWaiting)
     try {
       const connection = await findServer(
         hosts,

@@ -6,22 +6,30 @@ export interface WaitingReport {
   reason: string
   /** For how long we have been waiting. */
   seconds: number
+  /** For how long we wait at most. */
+  atMostSeconds: number
+  /** Every server was tried and none served us. Before that, they may be no more than slow. */
+  failed: boolean
 }
 
 /** A silent server fails no round for a while: say so after this time. */
 const FIRST_REPORT_MS = 1000
 const REPORT_EVERY_MS = 5000
+/** A timer that is so late tells of us: the process was busy, and has not looked at what the servers answer. */
+const LATE_MS = 500
 
 export class Waiting {
   readonly #since = performance.now()
   readonly #reasons = new Map<string, string>()
   readonly #onWaiting: (report: WaitingReport) => void
+  readonly #atMostMs: number
   #timer: NodeJS.Timeout
-  #reported = false
+  #failed = false
 
-  constructor(onWaiting: (report: WaitingReport) => void) {
+  constructor(atMostMs: number, onWaiting: (report: WaitingReport) => void) {
+    this.#atMostMs = atMostMs
     this.#onWaiting = onWaiting
-    this.#timer = setTimeout(() => this.#report(), FIRST_REPORT_MS)
+    this.#timer = this.#in(FIRST_REPORT_MS)
   }
 
   get elapsedMs(): number {
@@ -46,17 +54,31 @@ export class Waiting {
   }
 
   roundFailed(): void {
-    if (!this.#reported) this.#report()
+    if (this.#failed) return
+    this.#failed = true
+    this.#report()
   }
 
   stop(): void {
     clearTimeout(this.#timer)
   }
 
+  #in(ms: number): NodeJS.Timeout {
+    const due = performance.now() + ms
+    return setTimeout(() => {
+      if (performance.now() - due > LATE_MS) this.#timer = this.#in(FIRST_REPORT_MS)
+      else this.#report()
+    }, ms)
+  }
+
   #report(): void {
-    this.#reported = true
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#report(), REPORT_EVERY_MS)
-    this.#onWaiting({ reason: this.reason, seconds: this.seconds })
+    this.#timer = this.#in(REPORT_EVERY_MS)
+    this.#onWaiting({
+      reason: this.reason,
+      seconds: this.seconds,
+      atMostSeconds: Math.round(this.#atMostMs / 1000),
+      failed: this.#failed,
+    })
   }
 }

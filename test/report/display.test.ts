@@ -22,7 +22,7 @@ test('without a terminal: a plain line every few seconds, none while it waits', 
   counts.phaseTotal = 20_000
   vi.advanceTimersByTime(5_000)
   expect(stderr.lines).toEqual(['copying: 10,000 znodes, 3.0 MB, 2,000/s, about 5 s left'])
-  progress.see({ type: 'waiting', side: 'target', reason: 'no quorum', seconds: 1 })
+  progress.see({ type: 'waiting', side: 'target', reason: 'no quorum', seconds: 1, atMostSeconds: 900 })
   vi.advanceTimersByTime(20_000)
   expect(stderr.lines).toHaveLength(1)
   display.stop()
@@ -36,10 +36,11 @@ test('on a terminal: in place, with what it waits for, and gone while a question
     done: () => void frames.push('(done)'),
   })
   const display = terminalDisplay(progress, live, false)
-  progress.see({ type: 'waiting', side: 'source', reason: 'nobody answers\u001b', seconds: 4 })
+  const reason = 'nobody answers\u001b'
+  progress.see({ type: 'waiting', side: 'source', reason, seconds: 4, atMostSeconds: 900 })
   vi.advanceTimersByTime(200)
   expect(frames).toEqual([
-    'connecting: 0 znodes, 0 B, 0/s\nwaiting for the source, for 4 s now: nobody answers\\x1b',
+    'connecting: 0 znodes, 0 B, 0/s\nwaiting for the source, for 4 s now: nobody answers\\x1b (gives up after 15 min, --retry-for)',
   ])
   display.pause()
   vi.advanceTimersByTime(2_000)

@@ -43,13 +43,15 @@ test('everything else goes to stderr, with foreign texts escaped', () => {
   const { human, stdout, stderr } = printer()
   human.event(run)
   human.event({ type: 'failed', path: 'x\u202ey', side: 'source', code: 'NOAUTH', message: 'bad\u001b[0m' })
-  human.event({ type: 'waiting', side: 'target', reason: 'no quorum\n', seconds: 12 })
+  human.event({ type: 'waiting', side: 'target', reason: 'no quorum\n', seconds: 12, atMostSeconds: 90 })
   human.event({ type: 'note', message: 'something\u0007' })
   human.event({ type: 'skipped', path: 'e', reason: 'ephemeral' })
   expect(stdout.lines).toEqual([])
   expect(stderr.text).toContain('resuming run k3v9x2ab')
   expect(stderr.text).toContain('failed  x\\u202ey  (source, NOAUTH: bad\\x1b[0m)')
-  expect(stderr.text).toContain('waiting for the target, for 12 s now: no quorum\\x0a')
+  expect(stderr.text).toContain(
+    'waiting for the target, for 12 s now: no quorum\\x0a (gives up after 1 min 30 s, --retry-for)',
+  )
   expect(stderr.text).toContain('note: something\\x07')
   expect(stderr.text).toContain('skipped  e  (ephemeral)')
 })

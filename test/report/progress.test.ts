@@ -54,8 +54,9 @@ test('a phase begins with an empty window, whether its counts are set back befor
 
 test('a wait is over when work goes on', () => {
   const { counts, model } = started()
-  model.see({ type: 'waiting', side: 'target', reason: 'no quorum', seconds: 3 })
-  expect(model.poll().waiting).toEqual({ side: 'target', reason: 'no quorum', seconds: 3 })
+  const waiting = { side: 'target', reason: 'no quorum', seconds: 3, atMostSeconds: 900 } as const
+  model.see({ type: 'waiting', ...waiting })
+  expect(model.poll().waiting).toEqual(waiting)
   counts.phaseDone = 1
   expect(model.poll().waiting).toBeNull()
 })

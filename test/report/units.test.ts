@@ -31,9 +31,9 @@ test.each([
   [0.44, '0.4 s'],
   [9.96, '10 s'],
   [59.4, '59 s'],
-  [60, '1 min 0 s'],
+  [60, '1 min'],
   [200, '3 min 20 s'],
-  [3600, '1 h 0 min'],
+  [3600, '1 h'],
   [7530, '2 h 5 min'],
 ])('%d seconds are %s', (seconds, text) => {
   expect(formatSeconds(seconds)).toBe(text)

@@ -95,7 +95,12 @@ describe('what may pass is waited for', () => {
     const error = await rejection(
       ZooKeeperClient.connect({ connect, retryForMs: 300, onWaiting: (report) => reports.push(report) }),
     )
-    expect(reports[0]).toEqual({ reason: `${connect} refuses connections`, seconds: 0 })
+    expect(reports[0]).toEqual({
+      reason: `${connect} refuses connections`,
+      seconds: 0,
+      atMostSeconds: 0,
+      failed: true,
+    })
     expect(error).toBeInstanceOf(UnreachableError)
     expect((error as Error).message).toContain(`${connect} refuses connections`)
   })
@@ -108,6 +113,15 @@ describe('what may pass is waited for', () => {
     )
     expect(reports[0]).toMatchObject({ reason: `${connect} does not answer` })
     expect(error).toMatchObject({ code: 'UNREACHABLE' })
+  })
+
+  test('a process that was busy itself does not blame the server', async () => {
+    const reports: WaitingReport[] = []
+    const connecting = connected(sharedServer().connectString, { onWaiting: (report) => reports.push(report) })
+    // As a passphrase's scrypt does: nothing of what the server answers is looked at meanwhile.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000)
+    await connecting
+    expect(reports).toEqual([])
   })
 
   test('a server that is paused, and goes on', async () => {

@@ -67,6 +67,8 @@ export interface CopyFlags
 /** A copy that would take longer than a coffee to advance counters says so first. */
 export const MAX_STEPS = 10_000_000
 
+export const OVERWRITE_NEWER = 'overwrite what someone changed on the target after the last run'
+
 export function register(command: Command, io: Io): void {
   command
     .argument(
@@ -127,7 +129,7 @@ export function addWritingOptions(command: Command): void {
     .option('--dry-run', 'list what would be done, with totals and bytes; write nothing')
     .option('--merge', 'allow a target root that has children already; the source wins')
     .option('--keep-existing', 'with --merge: leave what is there')
-    .option('--overwrite-newer', 'overwrite what someone changed on the target after the last run')
+    .option('--overwrite-newer', OVERWRITE_NEWER)
     .option('--delete', 'delete what only the target has; asks on a terminal')
     .option('--max-delete <n>', 'delete nothing when it would be more than so many', count('--max-delete'))
     .option('--yes', 'do not ask')

@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
-import { type CopyFlags, MAX_STEPS } from './copy.ts'
+import { type CopyFlags, MAX_STEPS, OVERWRITE_NEWER } from './copy.ts'
 import { type CopyRequest, runCopy } from './copy-job.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
@@ -26,6 +26,7 @@ interface ZkcopyFlags extends OutputFlags, UndoFlags {
   timeout: number
   retryFor: number
   dryRun?: boolean
+  overwriteNewer?: boolean
   yes?: boolean
 }
 
@@ -60,6 +61,7 @@ export function register(command: Command, io: Io): void {
     .option('--timeout <ms>', 'session timeout in milliseconds (default: 40000)', milliseconds, 40_000)
     .addOption(durationOption('--retry-for', 'how long to wait for an ensemble that cannot be reached', '15m'))
     .option('--dry-run', 'list what would be done; write nothing')
+    .option('--overwrite-newer', OVERWRITE_NEWER)
     .option('--yes', 'do not ask before deleting; needed without -c where there is no terminal')
     // Else -ci would read as -c with the value "i".
     .combineFlagAndOptionalValue(false)

@@ -7,7 +7,7 @@ import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext } from '../tree/events.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
-import { plural } from '../tree/plural.ts'
+import { formatCount, plural } from '../tree/plural.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
 import { Evidence, type EvidenceRules } from './evidence.ts'
 import type { Looks } from './looks.ts'
@@ -53,11 +53,12 @@ export async function lookBeforeSecondCopy(
     )
   }
   if (whole && !allowed.overwriteNewer && tally.found > 0 && evidence.count > 0) {
-    for (const path of evidence.paths)
-      context.emit({
-        type: 'note',
-        message: `changed on the target since the last run: ${path === '' ? '(the root)' : path}`,
-      })
+    const said = evidence.paths.map(
+      (path) => `changed on the target since the last run: ${path || '(the root)'}`,
+    )
+    const more = evidence.count - evidence.paths.length
+    if (more > 0) said.push(`and ${formatCount(more)} more changed on the target since the last run`)
+    for (const message of said) context.emit({ type: 'note', message })
     refusing()
     throw new SafetyRefusal(
       `Someone works on ${target.name}: ${plural(evidence.count, 'znode or directory', 'znodes or directories')} there changed after the finished run ${looks.latest?.id}, such as ${evidence.paths[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,

@@ -39,4 +39,7 @@ test('run again while someone works on the target it refuses, as copy does', asy
   await to.client.setData(to.at('a'), Buffer.from('live'))
   expect((await zkferry(args)).code).toBe(7)
   expect((await to.client.getData(to.at('a'))).data?.toString()).toBe('live')
+  const { code, stderr } = await zkferry([...args, '--overwrite-newer'])
+  expect(code, stderr).toBe(0)
+  expect((await to.client.getData(to.at('a'))).data?.toString()).toBe('new')
 })

@@ -40,6 +40,18 @@ describe('rule 1: a finished copy run again must not roll back a live target', (
     expect((await to.client.getData(to.at('a/b'))).data?.toString()).toBe('two')
   })
 
+  test('twenty of what was changed are named, and how many more there are', async () => {
+    const paths = Array.from({ length: 22 }, (_, at) => `many-${at}`)
+    await plant(from, Object.fromEntries(paths.map((path) => [path, 'then'])))
+    expect((await copy()).code).toBe(0)
+    for (const path of paths) await to.client.setData(to.at(path), Buffer.from('live'))
+    const { code, of } = await copy()
+    expect(code).toBe(7)
+    const notes = of('note').map(({ message }) => message)
+    expect(notes).toHaveLength(21)
+    expect(notes.at(-1)).toBe('and 2 more changed on the target since the last run')
+  })
+
   test('a znode that someone deleted there', async () => {
     await to.client.delete(to.at('c/d'))
     await refusesTwice('c')

@@ -3,6 +3,7 @@ import type { Database, Statement } from 'better-sqlite3'
 import type { RootIdentity } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Consistency, Status } from '../tree/events.ts'
+import { addCounts } from './add-counts.ts'
 import { guarded } from './problems.ts'
 import { loadDirectory, type StoredDirectory, storeDirectory, storeIdentity } from './rows.ts'
 import type { DirectoryRow, JournalReader, RecordBatch, RunEnd, RunInfo, TemporaryAcl } from './types.ts'
@@ -13,6 +14,8 @@ export class Run {
   readonly #db: Database
   readonly #journal: JournalReader
   readonly #number: number
+  /** Of the processes before this one. */
+  readonly #earlier: Record<string, unknown>
   readonly #statements: Statements
 
   constructor(file: string, db: Database, journal: JournalReader, id: string) {
@@ -24,6 +27,7 @@ export class Run {
       file,
       () => db.prepare('SELECT number FROM runs WHERE id = ?').pluck().get(id) as number,
     )
+    this.#earlier = this.info.counts
     this.#statements = guarded(file, () => prepare(db))
   }
 
@@ -44,7 +48,7 @@ export class Run {
         issue.run(this.#number, row.kind, row.path, row.side, row.code, row.reason)
       }
       if (batch.counts !== undefined || batch.lastWrite !== undefined) {
-        progress.run(storeCounts(batch.counts), batch.lastWrite?.toString() ?? null, this.#number)
+        progress.run(this.#storeCounts(batch.counts), batch.lastWrite?.toString() ?? null, this.#number)
       }
     })
   }
@@ -174,7 +178,7 @@ export class Run {
           end.sourceDigest,
           end.targetDigest,
           end.lastWrite?.toString() ?? null,
-          storeCounts(end.counts),
+          this.#storeCounts(end.counts),
           end.consistency,
           Date.now(),
           this.#number,
@@ -198,7 +202,7 @@ export class Run {
   interrupt(counts: object): void {
     this.#write(
       `UPDATE runs SET state = 'interrupted', counts = ?, ended = ? WHERE number = ?`,
-      storeCounts(counts),
+      this.#storeCounts(counts),
       Date.now(),
       this.#number,
     )
@@ -213,6 +217,14 @@ export class Run {
       this.#db.prepare('DELETE FROM directories WHERE run = ?').run(this.#number)
     })
     if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
+  }
+
+  /** JSON, 64-bit numbers as decimal strings. */
+  #storeCounts(counts: object | undefined): string | null {
+    if (counts === undefined) return null
+    return JSON.stringify(addCounts(this.#earlier, counts), (_key, value: unknown) =>
+      typeof value === 'bigint' ? value.toString() : value,
+    )
   }
 
   #set(column: 'root_digest' | 'target_identity' | 'undo', value: Uint8Array | string): void {
@@ -257,12 +269,4 @@ function prepare(db: Database): Statements {
     pendingFirst: db.prepare(`${pending} ORDER BY path LIMIT ?`),
     pendingAfter: db.prepare(`${pending} AND path > ? ORDER BY path LIMIT ?`),
   }
-}
-
-/** JSON, 64-bit numbers as decimal strings. */
-function storeCounts(counts: object | undefined): string | null {
-  if (counts === undefined) return null
-  return JSON.stringify(counts, (_key, value: unknown) =>
-    typeof value === 'bigint' ? value.toString() : value,
-  )
 }

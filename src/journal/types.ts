@@ -26,6 +26,7 @@ export interface RunInfo extends RunSetup {
   /** How a finished run ended; `null` for all others. */
   status: Status | null
   verified: boolean
+  /** Of all processes that worked on it. */
   counts: Record<string, unknown>
   started: Date
   ended: Date | null
@@ -74,6 +75,7 @@ export interface RecordBatch {
   /** Inserted as pending where the path is not known yet. */
   discovered?: readonly DirectoryRow[]
   issues?: readonly IssueRow[]
+  /** This process's own; the journal adds those before it. */
   counts?: object
   lastWrite?: bigint
 }

@@ -196,6 +196,23 @@ test('only an interrupted run can be resumed, and it goes on where it was', () =
   journal.close()
 })
 
+test('what each process counted is added up; how the run stands is as the last one left it', () => {
+  const journal = fresh()
+  const survived = { reconnects: 1, waitedSeconds: 0.2 }
+  const run = journal.begin(setup)
+  run.record({ counts: { read: 4, created: 3, skipped: 2, survived } })
+  run.interrupt({ read: 5, created: 4, skipped: 2, failed: 1, survived })
+  const second = journal.resume(run.id)
+  second.record({ counts: { read: 1, created: 0, skipped: 2, failed: 0, survived } })
+  const counts = { read: 6, created: 4, skipped: 2, failed: 0, survived: { reconnects: 2, waitedSeconds: 0.4 } }
+  expect(second.info.counts).toEqual(counts)
+  second.interrupt({ read: 2, created: 1, skipped: 3, survived })
+  const third = journal.resume(run.id)
+  third.finish('done', { ...end, counts: { read: 1, created: 1, skipped: 3, failed: 0, survived } })
+  expect(third.info.counts).toMatchObject({ read: 8, created: 6, skipped: 3, survived: { reconnects: 3 } })
+  journal.close()
+})
+
 test('discard abandons unfinished runs and forgets their directories, but not their temporary ACL entries', () => {
   const journal = fresh()
   const finished = journal.begin(setup)

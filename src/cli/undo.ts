@@ -77,7 +77,6 @@ async function open(
     file,
     origin: { source: at.text, version: version() },
     made: (name: string) => {
-      shell.say(`undo: ${name}`)
       if (goesOn)
         note(
           shell,
@@ -85,6 +84,8 @@ async function open(
         )
       made(name)
     },
+    // Not as soon as it is made: a refusal takes it away again.
+    holds: (name: string) => shell.say(`undo: ${name}`),
   }
   return shell.keepsUndo(goesOn ? await UndoFile.resume(setup) : UndoFile.anew(setup))
 }

@@ -16,6 +16,8 @@ export interface UndoSetup {
   origin: Omit<Origin, 'status' | 'message'>
   /** Called before the file is made. */
   made: (file: string) => void
+  /** Called once a file that was made holds something on disk: from then on it is needed. */
+  holds: (file: string) => void
 }
 
 export class UndoFile implements UndoRecord {
@@ -24,6 +26,7 @@ export class UndoFile implements UndoRecord {
   #syncing: Promise<void> = Promise.resolve()
   #waiting: Promise<void> | null = null
   #failure: unknown = null
+  #told: boolean
   /** Of what was kept, how many ACLs the server has masked: those cannot be brought back. */
   masked = 0
 
@@ -31,6 +34,7 @@ export class UndoFile implements UndoRecord {
   private constructor(setup: UndoSetup, rows: RowsWriter | null) {
     this.#setup = setup
     this.#rows = rows
+    this.#told = rows !== null
   }
 
   /** Nothing is made before something is kept. */
@@ -116,6 +120,9 @@ export class UndoFile implements UndoRecord {
       this.#failure ??= asProblem(this.#setup.file, error)
       throw this.#failure
     }
+    if (this.#told || this.held === 0) return
+    this.#told = true
+    this.#setup.holds(this.#setup.file)
   }
 
   #trying<T>(work: (rows: RowsWriter) => T): T {

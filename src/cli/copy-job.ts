@@ -70,7 +70,7 @@ export async function runCopy(
         includeRoot: flags.includeRoot === true,
         deleteExtras: flags.delete === true,
         maxDelete: flags.maxDelete ?? null,
-        confirmDelete: (extras) => confirmDelete(shell, flags, extras),
+        confirmDelete: (extras) => confirmDelete(shell, request, extras),
         filter,
         ephemeral: flags.ephemeral,
         counters: counterOptions(flags, {
@@ -120,10 +120,14 @@ async function openRunJournal(shell: Shell, request: CopyRequest) {
   return journal
 }
 
-async function confirmDelete(shell: Shell, flags: CopyFlags, extras: number): Promise<boolean> {
+async function confirmDelete(
+  shell: Shell,
+  { flags, target }: CopyRequest,
+  extras: number,
+): Promise<boolean> {
   // A limit that was given is an answer already: the job has checked it.
   if (flags.yes || flags.maxDelete !== undefined || !isInteractive(shell.io)) return true
-  return shell.ask(`Delete ${plural(extras, 'znode')} that only the target has?`)
+  return shell.ask(`Delete ${plural(extras, 'znode')} that only the target ${target.text} has?`)
 }
 
 /** Nothing would tell any more which znodes are in it, and which are only the way to them. @throws UsageProblem */

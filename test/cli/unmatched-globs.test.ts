@@ -33,7 +33,16 @@ const FILTERS = [
   `--exclude topom matched nothing: ${BELOW}, and **/topom matches at any depth`,
   `--exclude */nobody matched nothing: ${BELOW}`,
 ]
-const ofKinds = ['--container', 'slot', '--container', 'demo/slots/1', '--versions', 'demo', '--versions', 'x/y']
+const ofKinds = [
+  '--container',
+  'slot',
+  '--container',
+  'demo/slots/1',
+  '--versions',
+  'demo',
+  '--versions',
+  'x/y',
+]
 const KINDS = [
   `--versions x/y matched nothing: ${BELOW}`,
   `--container slot matched nothing: ${BELOW}, and **/slot matches at any depth`,
@@ -55,7 +64,10 @@ test('copy, its dry run, and a second copy name each of their globs', async () =
 test('verify, digest, export and import, too', async () => {
   const target = `${to.location}-same`
   await notes('copy', from.location, target)
-  expect(await notes('verify', ...everyKind, ...ofKinds, from.location, target)).toEqual([...FILTERS, ...KINDS])
+  expect(await notes('verify', ...everyKind, ...ofKinds, from.location, target)).toEqual([
+    ...FILTERS,
+    ...KINDS,
+  ])
   expect(await notes('digest', ...everyKind, from.location)).toEqual(FILTERS)
   const file = join(mkdtempSync(join(tmpdir(), 'zkferry-globs-')), 'all.ndjson')
   expect(await notes('export', ...everyKind, '--output', file, from.location)).toEqual(FILTERS)
@@ -64,7 +76,15 @@ test('verify, digest, export and import, too', async () => {
 })
 
 test('a resumed run has not seen everything, and claims nothing', async () => {
-  const args = ['copy', '--exclude', 'd00000/z00000', '--journal', freshJournal(), from.location, `${to.location}-cut`]
+  const args = [
+    'copy',
+    '--exclude',
+    'd00000/z00000',
+    '--journal',
+    freshJournal(),
+    from.location,
+    `${to.location}-cut`,
+  ]
   const first = await zkferryUntil([...args, '--rate', '40'], SOME_DONE, 'SIGINT')
   expect(first.summary.status).toBe('interrupted')
   expect(first.of('note')).toEqual([])

@@ -204,7 +204,13 @@ test('what each process counted is added up; how the run stands is as the last o
   run.interrupt({ read: 5, created: 4, skipped: 2, failed: 1, survived })
   const second = journal.resume(run.id)
   second.record({ counts: { read: 1, created: 0, skipped: 2, failed: 0, survived } })
-  const counts = { read: 6, created: 4, skipped: 2, failed: 0, survived: { reconnects: 2, waitedSeconds: 0.4 } }
+  const counts = {
+    read: 6,
+    created: 4,
+    skipped: 2,
+    failed: 0,
+    survived: { reconnects: 2, waitedSeconds: 0.4 },
+  }
   expect(second.info.counts).toEqual(counts)
   second.interrupt({ read: 2, created: 1, skipped: 3, survived })
   const third = journal.resume(run.id)

@@ -117,7 +117,9 @@ describe('what may pass is waited for', () => {
 
   test('a process that was busy itself does not blame the server', async () => {
     const reports: WaitingReport[] = []
-    const connecting = connected(sharedServer().connectString, { onWaiting: (report) => reports.push(report) })
+    const connecting = connected(sharedServer().connectString, {
+      onWaiting: (report) => reports.push(report),
+    })
     // As a passphrase's scrypt does: nothing of what the server answers is looked at meanwhile.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_000)
     await connecting

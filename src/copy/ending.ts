@@ -6,6 +6,9 @@ import { aheadNote } from '../verify/verify.ts'
 
 const MOVED = 'The source changed during the copy, though it was expected to be quiet (--expect-quiet).'
 
+const STILL_WRITTEN =
+  'the source was still being written: stop the writers and run the same command once more before you switch over'
+
 export interface Ending {
   counts: Counts
   /** Znodes that were left out against the user's will: reserved names, kinds that the target does not make. */
@@ -79,6 +82,7 @@ export function proven(
   if (replaced !== null) return result('different', replaced)
   if (!quiet) return result('different', MOVED)
   for (const message of notes(tally)) emit({ type: 'note', message })
+  if (consistency === 'converged') emit({ type: 'note', message: STILL_WRITTEN })
   return result('done', '')
 }
 

@@ -9,7 +9,8 @@ import { FaultProxy } from './proxy.ts'
 
 const SYNC = 9
 
-test('the first copy ends with 1, the same command again with 0: nobody works on the target', async () => {
+/** Three directories, and the arguments of a copy under whose verification they change. */
+async function movingUnderCopy() {
   const { from, to } = await pair('moved-on')
   await plantMany(from, 3, 3)
   const proxy = await FaultProxy.before(sharedServer('3.9.5').port)
@@ -35,8 +36,24 @@ test('the first copy ends with 1, the same command again with 0: nobody works on
     return frame
   }
   const args = ['copy', '--journal', freshJournal(), from.location, proxy.connectString + to.root]
+  return { from, to, args, hasMoved: () => moved }
+}
+
+test('a copy that has caught up says that the writers have to be stopped before a switch', async () => {
+  const { args, hasMoved } = await movingUnderCopy()
+  const { code, summary, of, stderr } = await zkferry([...args, '--settle', '1ms'])
+  expect(hasMoved()).toBe(true)
+  expect(code, stderr).toBe(0)
+  expect(summary.consistency).toBe('converged')
+  expect(of('note')).toContainEqual({ message: expect.stringContaining('stop the writers and run the same') })
+  // With nobody writing there is nothing to say.
+  expect((await zkferry(args)).of('note')).toEqual([])
+})
+
+test('the first copy ends with 1, the same command again with 0: nobody works on the target', async () => {
+  const { from, to, args, hasMoved } = await movingUnderCopy()
   const first = await zkferry([...args, '--rounds', '0'])
-  expect(moved).toBe(true)
+  expect(hasMoved()).toBe(true)
   expect(first.code, first.stderr).toBe(1)
   expect(first.differences()).toEqual([
     ': acl',

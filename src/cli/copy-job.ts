@@ -11,6 +11,7 @@ import { counterOptions } from './counter-options.ts'
 import { isInteractive } from './io.ts'
 import { identities, makeFilter, note, noteStrayIdentity, noteUnmatched, pace } from './job-options.ts'
 import { kindOptions } from './kind-options.ts'
+import { missingAbove } from './missing-root.ts'
 import { openBoth } from './open-both.ts'
 import type { Shell } from './shell.ts'
 import { secured } from './tls.ts'
@@ -59,6 +60,7 @@ export async function runCopy(
       restart: flags.restart === true,
       version: version(),
       undo,
+      missingAbove: () => missingAbove(to, targetAuth),
       options: {
         acl: flags.acl,
         aclMap,
@@ -120,11 +122,7 @@ async function openRunJournal(shell: Shell, request: CopyRequest) {
   return journal
 }
 
-async function confirmDelete(
-  shell: Shell,
-  { flags, target }: CopyRequest,
-  extras: number,
-): Promise<boolean> {
+async function confirmDelete(shell: Shell, { flags, target }: CopyRequest, extras: number): Promise<boolean> {
   // A limit that was given is an answer already: the job has checked it.
   if (flags.yes || flags.maxDelete !== undefined || !isInteractive(shell.io)) return true
   return shell.ask(`Delete ${plural(extras, 'znode')} that only the target ${target.text} has?`)

@@ -7,7 +7,7 @@ import type { OwnFormat } from '../locations/export/records.ts'
 import type { Sink } from '../locations/export/write.ts'
 import { parseLocation } from '../locations/parse-location.ts'
 import type { TreeSource } from '../tree/contracts.ts'
-import { Interrupted, UsageProblem } from '../tree/errors.ts'
+import { Interrupted, MissingRoot, UsageProblem } from '../tree/errors.ts'
 import type { JobResult } from '../tree/events.ts'
 import { plural } from '../tree/plural.ts'
 import {
@@ -137,8 +137,7 @@ async function exportTree(
   const { writeExport } = await import('../locations/export/write.ts')
   // What cannot be written is told before anything is read.
   const output = flags.output === undefined ? null : await openOutput(shell, resolve(flags.output))
-  if ((await location.identity()) === null)
-    throw new UsageProblem(`The root ${location.name} does not exist.`)
+  if ((await location.identity()) === null) throw new MissingRoot('The root', location.name)
   const folder = stagingFolder(flags)
   const [staging, aside] = [0, 1].map(() => {
     const one = new Staging(join(folder, `.zkferry-${randomBytes(6).toString('hex')}.staging`))

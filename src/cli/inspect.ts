@@ -9,6 +9,7 @@ import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
 import type { Io } from './io.ts'
 import { makeFilter, note } from './job-options.ts'
+import { refuseSwallowedPath } from './missing-root.ts'
 import { type Bound, bound } from './moments.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { runJob, type Shell } from './shell.ts'
@@ -72,6 +73,7 @@ async function run(shell: Shell, text: string, flags: InspectFlags): Promise<Job
   if (location.kind !== 'datadir')
     throw new UsageProblem(`inspect looks into data directories (datadir:DIR), not ${location.text}.`)
   refuseStray(flags)
+  refuseSwallowedPath(location)
   const { context, io } = shell
   const { Findings } = await import('../locations/datadir/findings.ts')
   const { findFiles } = await import('../locations/datadir/open-datadir.ts')

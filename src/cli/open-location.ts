@@ -6,6 +6,7 @@ import { Interrupted, UsageProblem } from '../tree/errors.ts'
 import { passphraseOf } from './archive-options.ts'
 import type { FileFlags } from './file-options.ts'
 import { type ConnectFlags, type identities, note } from './job-options.ts'
+import { refuseSwallowedPath, whatIsThere } from './missing-root.ts'
 import type { Shell } from './shell.ts'
 
 export interface Opening<L = ParsedLocation> {
@@ -35,6 +36,7 @@ export function requireEnsemble(location: ParsedLocation, does: string): ParsedE
 }
 
 async function openFile(shell: Shell, location: ParsedFile, { side, flags }: Opening): Promise<TreeSource> {
+  refuseSwallowedPath(location)
   switch (location.kind) {
     case 'archive':
       return openArchiveAt(shell, location, side, flags)
@@ -150,6 +152,7 @@ async function openEnsembleAt(
   shell: Shell,
   { location, side, auth, flags }: Opening<ParsedEnsemble>,
 ): Promise<TreeTarget> {
+  shell.words.onMissingRoot(location.text, () => whatIsThere(location, auth))
   const { openEnsemble } = await import('../locations/ensemble.ts')
   const opening = openEnsemble({
     location,

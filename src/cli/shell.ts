@@ -14,6 +14,7 @@ import { withLosses } from '../tree/losses.ts'
 import { ask } from './confirm.ts'
 import { type Circumstances, ExitCode, exitCodeOfStatus, outcomeOfError } from './exit-codes.ts'
 import type { Io } from './io.ts'
+import { LocationWords } from './location-words.ts'
 import { makePrinter, type OutputFlags } from './output-options.ts'
 import { sentenceFor } from './sentence.ts'
 import { listenForSignals, type Signals } from './signals.ts'
@@ -42,6 +43,7 @@ export interface KeepsUndo {
 export class Shell {
   readonly context: JobContext
   readonly io: Io
+  readonly words = new LocationWords()
   readonly #command: string
   readonly #printer: Printer
   readonly #closing: (() => unknown)[] = []
@@ -181,7 +183,9 @@ export async function runJob(
   } catch (thrown) {
     // A connection that breaks off because the user stopped the job is no failure of the ensemble.
     error =
-      signals.received && thrown instanceof LocationProblem ? new Interrupted('', { cause: thrown }) : thrown
+      signals.received && thrown instanceof LocationProblem
+        ? new Interrupted('', { cause: thrown })
+        : await shell.words.explained(thrown)
     const { status } = outcomeOfError(error, circumstances(request, signals, shell))
     result = {
       status,

@@ -59,7 +59,9 @@ export function register(command: Command, io: Io): void {
     .option('-m, --mtime <ms>', 'only -1 here: older znodes are not left out', mtime)
     .option('-b, --batchSize <n>', 'at most so many operations in one write: 1000 or more', batchSize, 1000)
     .option('--timeout <ms>', 'session timeout in milliseconds (default: 40000)', milliseconds, 40_000)
-    .addOption(durationOption('--retry-for', 'how long to wait for an ensemble that cannot be reached', '15m'))
+    .addOption(
+      durationOption('--retry-for', 'how long to wait for an ensemble that cannot be reached', '15m'),
+    )
     .option('--dry-run', 'list what would be done; write nothing')
     .option('--overwrite-newer', OVERWRITE_NEWER)
     .option('--yes', 'do not ask before deleting; needed without -c where there is no terminal')

@@ -15,7 +15,7 @@ import {
   type UndoRecord,
   ZnodeError,
 } from '../tree/contracts.ts'
-import { JournalProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
+import { JournalProblem, MissingRoot, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'
@@ -37,6 +37,8 @@ export interface CopyJob {
   /** What keeps what is overwritten or deleted on the target, for this run; `null` to keep nothing. */
   undo: ((run: UndoneRun) => Promise<UndoRecord>) | null
   options: CopyOptions
+  /** For a dry run: what is missing above the target root, from above, by absolute paths. */
+  missingAbove: () => Promise<string[]>
 }
 
 /** What an undo record has to know of a run. */
@@ -67,7 +69,7 @@ export interface Beginning {
 export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const { source, target, journal, options } = job
   const sourceIdentity = await source.identity()
-  if (sourceIdentity === null) throw new UsageProblem(`The source root ${source.name} does not exist.`)
+  if (sourceIdentity === null) throw new MissingRoot('The source root', source.name)
   await refuseEphemeralRoot(source)
   if (options.acl) requireAcls(source, '--no-acl')
   if (options.deleteExtras) refuseDeletionAfter(source)

@@ -44,6 +44,12 @@ export async function planCopy({
     const whole = await march(source, target, hand, marchOptions, { from: 'root', target: targetExists })
     if (!whole) return false
     hand.finish()
+    if (!targetExists) {
+      for (const path of await job.missingAbove()) {
+        counts.created++
+        emit({ type: 'plan', path, action: 'create', bytes: 0, above: true })
+      }
+    }
     refused?.report(emit)
     if (extras === null) return true
     extras.reportStaying()

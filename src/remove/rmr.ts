@@ -7,7 +7,7 @@
 import { PathSpool } from '../journal/index.ts'
 import type { TreeTarget } from '../tree/contracts.ts'
 import { Directory } from '../tree/directory.ts'
-import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
+import { MissingRoot, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobContext, JobResult, Status } from '../tree/events.ts'
 import { Filter } from '../tree/filter.ts'
 import { type MarchStart, march } from '../tree/march.ts'
@@ -58,7 +58,7 @@ class Removal {
       )
     }
     const before = await this.#location.identity()
-    if (before === null) throw new UsageProblem(`The root ${name} does not exist.`)
+    if (before === null) throw new MissingRoot('The root', name)
     if (!this.#options.dryRun) {
       const unsure = await this.#location.occupy?.({ command: 'rmr', run: null })
       if (unsure) this.#context.emit({ type: 'note', message: unsure })

@@ -125,7 +125,8 @@ export class HumanPrinter implements Printer {
     total.bytes += event.bytes
     this.#plan.set(event.action, total)
     const size = event.steps === undefined ? formatBytes(event.bytes) : `+${formatCount(event.steps)}`
-    this.#data(`${event.action.padEnd(7)}  ${size.padStart(7)}  ${escapePath(event.path)}`)
+    const where = event.above ? '  (above the target root)' : ''
+    this.#data(`${event.action.padEnd(7)}  ${size.padStart(7)}  ${escapePath(event.path)}${where}`)
   }
 
   #skip(event: Extract<JobEvent, { type: 'skipped' }>): void {

@@ -9,6 +9,17 @@ export class UsageProblem extends Error {
   override name = 'UsageProblem'
 }
 
+/** The root that a job is about is not there. */
+export class MissingRoot extends UsageProblem {
+  /** The location's name. */
+  readonly place: string
+  /** `what`: such as `The source root`. */
+  constructor(what: string, place: string) {
+    super(`${what} ${place} does not exist.`)
+    this.place = place
+  }
+}
+
 /** A safety rule or a limit says no. */
 export class SafetyRefusal extends Error {
   override name = 'SafetyRefusal'

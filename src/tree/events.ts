@@ -51,13 +51,14 @@ export type JobEvent =
   | { type: 'note'; message: string }
   /** Something went wrong and was got over; it is in the summary and in the journal. */
   | { type: 'survived'; side: Side; what: Exclude<keyof Survived, 'waits'>; amount: number }
-  /** A dry run's line: what would be done to a path. */
+  /** A dry run's line: what would be done to a path. `above`: it leads to the target root, and the path is absolute. */
   | {
       type: 'plan'
       path: string
       action: 'create' | 'update' | 'set-acl' | 'delete' | 'advance' | 'hold'
       bytes: number
       steps?: number
+      above?: true
     }
   /** `verify --combined`: a mark for every znode. */
   | { type: 'combined'; path: string; mark: '=' | '*' | '+' | '-' | '!' }

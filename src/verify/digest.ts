@@ -4,7 +4,7 @@ import { sideDigest } from '../tree/compare.ts'
 import type { Side, TreeSource, ZnodeError } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
-import { UsageProblem } from '../tree/errors.ts'
+import { MissingRoot } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { requireAcls } from '../tree/losses.ts'
@@ -36,8 +36,7 @@ export async function digest(
   if (options.acl) requireAcls(location, '--ignore acl')
   const streamed = await streamDigest(location, options, context)
   if (streamed !== null) return streamed
-  if ((await location.identity()) === null)
-    throw new UsageProblem(`The root ${location.name} does not exist.`)
+  if ((await location.identity()) === null) throw new MissingRoot('The root', location.name)
   emit({ type: 'phase', phase: 'digest' })
   const before = await standing(location)
   const hand = new DigestHand(options.depth, before.since, context)

@@ -1,7 +1,7 @@
 /** The digest of a place that can give its whole tree in one pass. */
 import type { TreeSource } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
-import { UsageProblem } from '../tree/errors.ts'
+import { MissingRoot } from '../tree/errors.ts'
 import type { JobContext, JobResult } from '../tree/events.ts'
 import { StreamBroken, type ZnodeStream } from '../tree/stream.ts'
 import type { DigestOptions } from './digest.ts'
@@ -54,7 +54,7 @@ async function sum(
       }
     }
   }
-  if (counts.read === 0) throw new UsageProblem(`The root ${location.name} does not exist.`)
+  if (counts.read === 0) throw new MissingRoot('The root', location.name)
   for (const path of ephemerals) {
     counts.skipped++
     emit({ type: 'skipped', path, reason: 'ephemeral' })

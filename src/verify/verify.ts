@@ -2,7 +2,7 @@
 import { type AclMap, withAclMap } from '../tree/acl-map.ts'
 import type { TreeSource } from '../tree/contracts.ts'
 import { type CounterOptions, counterRules } from '../tree/counter-rules.ts'
-import { UsageProblem } from '../tree/errors.ts'
+import { MissingRoot } from '../tree/errors.ts'
 import type { Consistency, JobContext, JobResult } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { requireAcls } from '../tree/losses.ts'
@@ -40,8 +40,7 @@ export async function verify(
 ): Promise<JobResult> {
   const { emit, signal } = context
   const source = withAclMap(unmapped, options.aclMap)
-  if ((await source.identity()) === null)
-    throw new UsageProblem(`The source root ${source.name} does not exist.`)
+  if ((await source.identity()) === null) throw new MissingRoot('The source root', source.name)
   await refuseEphemeralRoot(source)
   if (options.acl) for (const place of [source, target]) requireAcls(place, '--ignore acl')
   emit({ type: 'phase', phase: 'verify' })

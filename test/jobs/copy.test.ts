@@ -272,10 +272,16 @@ describe('--dry-run', () => {
   test('of a target that does not exist makes not even its ancestors', async () => {
     const { from, to } = await pair('dry')
     await plant(from, { '': null, a: 'x' })
-    const { code, summary } = await zkferry(['copy', '--dry-run', from.location, `${to.location}/deep/root`])
+    const args = [from.location, `${to.location}/deep/root`]
+    const { code, summary, of } = await zkferry(['copy', '--dry-run', ...args])
     expect(code).toBe(0)
-    expect(summary.znodes.created).toBe(2)
+    expect(of('plan').filter(({ above }) => above)).toEqual(
+      [to.root, `${to.root}/deep`].map((path) => ({ path, action: 'create', bytes: 0, above: true })),
+    )
     expect(await to.client.exists(to.root)).toBeNull()
+    const copied = await zkferry(['copy', ...args])
+    expect(copied.summary.znodes.created, copied.stderr).toBe(4)
+    expect(summary.znodes.created).toBe(4)
   })
 
   test('says what a limit on deletes would refuse', async () => {

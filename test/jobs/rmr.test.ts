@@ -93,7 +93,9 @@ describe('what is refused, and then nothing is deleted', () => {
 
   test('a root that does not exist: exit 2', async () => {
     const where = await place('3.9.5', 'rmr')
-    expect((await zkferry(['rmr', '--yes', where.location])).code).toBe(2)
+    const outcome = await zkferry(['rmr', '--yes', where.location])
+    expect(outcome.code).toBe(2)
+    expect(outcome.summary.message).toMatch(/does not exist; the nearest that does is \/, with .* in it\.$/)
   })
 })
 

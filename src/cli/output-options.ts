@@ -28,7 +28,12 @@ export function addOutputOptions(command: Command): Command {
     .option('--no-progress', 'show no progress')
 }
 
-export async function makePrinter(flags: OutputFlags, counts: Counts, io: Io): Promise<Printer> {
+export async function makePrinter(
+  flags: OutputFlags,
+  counts: Counts,
+  io: Io,
+  single: boolean,
+): Promise<Printer> {
   const quiet = flags.quiet === true
   const verbose = flags.verbose === true
   const shown = flags.progress ?? !quiet
@@ -43,7 +48,7 @@ export async function makePrinter(flags: OutputFlags, counts: Counts, io: Io): P
     })
   }
   const display = shown ? await makeDisplay(progress, io) : noDisplay
-  return new HumanPrinter({ stdout: io.stdout, stderr: io.stderr, progress, display, quiet, verbose })
+  return new HumanPrinter({ stdout: io.stdout, stderr: io.stderr, progress, display, quiet, verbose, single })
 }
 
 async function makeDisplay(progress: ProgressModel, io: Io): Promise<Display> {

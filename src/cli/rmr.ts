@@ -79,7 +79,11 @@ export function register(command: Command, io: Io): void {
     .addHelpText('after', AUTH_HELP)
     .addHelpText('after', exitCodes(done, usage, incomplete, source, journal, refused))
     .action((text: string, flags: RmrFlags) =>
-      runJob({ command: 'rmr', flags, singleLocation: true }, io, (shell) => run(shell, text, flags)),
+      runJob(
+        { command: 'rmr', flags, singleLocation: true, compares: flags.ifVerified !== undefined },
+        io,
+        (shell) => run(shell, text, flags),
+      ),
     )
 }
 

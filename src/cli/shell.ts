@@ -24,6 +24,8 @@ export interface JobRequest {
   command: string
   flags: OutputFlags
   singleLocation: boolean
+  /** It is compared with another one, so that it has to be called source or target all the same. */
+  compares?: boolean
 }
 
 const MASKED =
@@ -172,7 +174,7 @@ export async function runJob(
   const started = performance.now()
   const counts = newCounts()
   const signals = listenForSignals(io.exitNow)
-  const printer = await makePrinter(request.flags, counts, io)
+  const printer = await makePrinter(request.flags, counts, io, request.singleLocation && !request.compares)
   const shell = new Shell(request.command, io, printer, { counts, signal: signals.signal })
   signals.onFirst((name) => shell.say(`${name}: finishing what is in flight; once more ends at once`))
 

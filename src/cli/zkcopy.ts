@@ -1,5 +1,5 @@
 /** `zkferry zkcopy …`: ksprojects/zkcopy's command line. What it cannot honour safely it refuses, and says why. */
-import { type Command, Option } from 'commander'
+import { type Command, Help, Option } from 'commander'
 import { parseLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { type CopyFlags, MAX_STEPS, OVERWRITE_NEWER } from './copy.ts'
@@ -32,6 +32,13 @@ interface ZkcopyFlags extends OutputFlags, UndoFlags {
 
 export function register(command: Command, io: Io): void {
   command
+    // Its own words for presets and defaults say less than the descriptions.
+    .configureHelp({
+      optionDescription: (option) =>
+        option.presetArg === undefined
+          ? Help.prototype.optionDescription.call(new Help(), option)
+          : option.description,
+    })
     .description(
       "Takes ksprojects/zkcopy's options and means what they mean there: a copy onto what is there, with deletes unless -c. Unlike zkcopy it keeps ACLs, resumes, and verifies.",
     )
@@ -45,20 +52,26 @@ export function register(command: Command, io: Io): void {
     )
     // picocli's rule for such an option: without a value it turns the default around.
     .addOption(
-      new Option('-c, --copyOnly [bool]', 'do not delete what only the target has')
+      new Option(
+        '-c, --copyOnly [bool]',
+        'do not delete what only the target has; -c alone means true (default: false)',
+      )
         .argParser(flag('--copyOnly'))
         .preset('true')
         .default(false),
     )
     .addOption(
-      new Option('-i, --ignoreEphemeralNodes [bool]', 'always true here: false is refused')
+      new Option(
+        '-i, --ignoreEphemeralNodes [bool]',
+        'always true here: false is refused, and so is -i alone, which means false',
+      )
         .argParser(ignoreEphemerals)
         .preset('false')
         .default(true),
     )
     .option('-m, --mtime <ms>', 'only -1 here: older znodes are not left out', mtime)
     .option('-b, --batchSize <n>', 'at most so many operations in one write: 1000 or more', batchSize, 1000)
-    .option('--timeout <ms>', 'session timeout in milliseconds (default: 40000)', milliseconds, 40_000)
+    .option('--timeout <ms>', 'session timeout in milliseconds', milliseconds, 40_000)
     .addOption(
       durationOption('--retry-for', 'how long to wait for an ensemble that cannot be reached', '15m'),
     )

@@ -15,7 +15,7 @@ import {
   type UndoRecord,
   ZnodeError,
 } from '../tree/contracts.ts'
-import { JournalProblem, MissingRoot, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
+import { JournalProblem, MissingRoot, SafetyRefusal } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'

@@ -16,10 +16,14 @@ export interface HumanPrinterOptions {
   display?: Display
   quiet: boolean
   verbose: boolean
+  /** There is one location, which is called neither source nor target. */
+  single?: boolean
 }
 
 /** A tree full of ephemerals should not bury the summary; the journal and `--json` have them all. */
 const SKIPPED_SHOWN = 50
+/** For people only, where `source` would be a riddle. */
+const LOCATION = 'location' as Extract<JobEvent, { type: 'failed' }>['side']
 
 export class HumanPrinter implements Printer {
   readonly #options: HumanPrinterOptions
@@ -34,7 +38,8 @@ export class HumanPrinter implements Printer {
     this.#display = options.display ?? noDisplay
   }
 
-  event(event: JobEvent): void {
+  event(told: JobEvent): void {
+    const event = this.#options.single && 'side' in told ? { ...told, side: LOCATION } : told
     this.#options.progress.see(event)
     switch (event.type) {
       case 'run':

@@ -22,6 +22,8 @@ export interface TicketExtras {
   notes: readonly string[]
 }
 
+const NOTHING_READ = '0 read'
+
 /** Printable lines, without line ends. */
 export function ticket(summary: Summary, extras: TicketExtras): string[] {
   const rows: [string, string][] = []
@@ -29,7 +31,9 @@ export function ticket(summary: Summary, extras: TicketExtras): string[] {
   if (target === null) rows.push(['location', escapeText(source)])
   else rows.push(['from', escapeText(source)], ['to', escapeText(target)])
   if (extras.plan.size > 0) rows.push(['would', planned(extras.plan)])
-  rows.push(['znodes', znodes(summary, extras)])
+  const counted = znodes(summary, extras)
+  // Transactions are no znodes that were read.
+  if (summary.command !== 'inspect' || counted !== NOTHING_READ) rows.push(['znodes', counted])
   if (summary.bytes.read > 0) rows.push(['bytes', bytes(summary, extras)])
   if (summary.steps > 0) rows.push(['counters', `advanced by ${plural(summary.steps, 'step')}`])
   for (const [reason, count] of extras.skipped)

@@ -132,3 +132,32 @@ test('many skipped znodes do not bury the end; --verbose lists them all', () => 
   expect(brief.stderr.lines.at(-1)).toContain('--verbose')
   expect(verbose.stderr.lines).toHaveLength(500)
 })
+
+test('where there is one location, nobody is told of a source', () => {
+  const { human, stderr } = printer({ single: true })
+  human.event({ type: 'failed', path: 'x', side: 'source', code: 'NOAUTH', message: 'no' })
+  human.event({ type: 'waiting', side: 'target', reason: 'no quorum', seconds: 0, atMostSeconds: 900 })
+  expect(stderr.lines).toEqual([
+    'failed  x  (location, NOAUTH: no)',
+    'waiting for the location: no quorum (gives up after 15 min, --retry-for)',
+  ])
+})
+
+test('transactions are no znodes: the end of inspect has none that were read', () => {
+  const znodes = { read: 0, created: 0, updated: 0, unchanged: 0, deleted: 0, skipped: 0, failed: 0 }
+  for (const [read, said] of [
+    [0, false],
+    [3, true],
+  ] as const) {
+    const { human, stderr } = printer()
+    human.event({ ...run, command: 'inspect', target: null, runId: null })
+    human.finish(exampleSummary({ command: 'inspect', znodes: { ...znodes, read } }), null)
+    expect(stderr.text.includes('znodes')).toBe(said)
+  }
+})
+
+test('what is above a target root is named by its whole path', () => {
+  const { human, stdout } = printer()
+  human.event({ type: 'plan', path: '/a', action: 'create', bytes: 0, above: true })
+  expect(stdout.lines).toEqual(['create       0 B  /a  (above the target root)'])
+})

@@ -11,7 +11,7 @@ import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
-import { consistencyOf, mayMarchAgain } from '../verify/verify.ts'
+import { consistencyOf, mayMarchAgain, settling } from '../verify/verify.ts'
 import { type CounterGoal, type Counters, lessened } from './counters.ts'
 import type { Formers } from './formers.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
@@ -77,7 +77,7 @@ export async function prove(
   for (let round = 0; whole && round < options.rounds && open() && !signal.aborted; round++) {
     if (tally.overflow > 0) break
     if (round > 0) {
-      emit({ type: 'phase', phase: 'settle' })
+      emit({ type: 'phase', phase: 'settle', says: settling(tally.found, round + 1, options.rounds) })
       await pause(options.settleMs, signal)
     }
     emit({ type: 'phase', phase: 'copy' })

@@ -7,14 +7,28 @@ import { Interrupted, SafetyRefusal } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import type { MarchHand, MarchOptions, MarchPair } from '../tree/march.ts'
 import { march } from '../tree/march.ts'
+import { formatCount } from '../tree/plural.ts'
 import { pause } from '../tree/windows.ts'
+import { newestZxid } from '../tree/znode.ts'
 
-/** Changes whenever a znode is made, removed, set, or given another ACL; reads no data. */
-async function fingerprint(source: TreeSource, options: MarchOptions): Promise<string> {
-  const hand = new FingerprintHand()
-  await source.position()
+interface Fingerprint {
+  /** Changes whenever a znode is made, removed, set, or given another ACL; reads no data. */
+  sum: string
+  /** The source's newest zxid when it was begun. */
+  at: bigint
+  /** A znode with a change that is newer than what was asked for. An ACL leaves no zxid. */
+  newer: string | null
+}
+
+async function fingerprint(
+  source: TreeSource,
+  options: MarchOptions,
+  since: bigint | null,
+): Promise<Fingerprint> {
+  const hand = new FingerprintHand(since)
+  const at = await source.position()
   await march(source, source, hand, { ...options, acl: true, data: false }, { from: 'root', target: false })
-  return hand.sum.hex()
+  return { sum: hand.sum.hex(), at, newer: hand.newer }
 }
 
 /** Watches the source before a copy, and looks once more at its end. */
@@ -34,32 +48,44 @@ export class QuietWatch {
   async expect(milliseconds: number | null): Promise<void> {
     if (milliseconds === null) return
     const { signal } = this.#options
-    this.#emit({ type: 'phase', phase: 'settle' })
-    const before = await fingerprint(this.#source, this.#options)
+    const says = `watching the source for ${formatCount(milliseconds / 1000)} s (--expect-quiet)`
+    this.#emit({ type: 'phase', phase: 'settle', says })
+    const before = await fingerprint(this.#source, this.#options, null)
     await pause(milliseconds, signal)
-    this.#before = await fingerprint(this.#source, this.#options)
+    const after = await fingerprint(this.#source, this.#options, before.at)
+    this.#before = after.sum
     if (signal.aborted)
       throw new Interrupted('Interrupted while the source was watched; nothing was written.')
-    if (this.#before !== before) {
+    if (after.sum !== before.sum) {
+      const which = after.newer === null ? '' : `, such as ${after.newer || 'the root'}`
       throw new SafetyRefusal(
-        `The source ${this.#source.name} changed while it was watched (--expect-quiet); nothing was written.`,
+        `The source ${this.#source.name} changed while it was watched (--expect-quiet)${which}; nothing was written.`,
       )
     }
   }
 
   /** True, too, when nothing was expected. */
   async still(): Promise<boolean> {
-    return this.#before === null || (await fingerprint(this.#source, this.#options)) === this.#before
+    return (
+      this.#before === null || (await fingerprint(this.#source, this.#options, null)).sum === this.#before
+    )
   }
 }
 
 class FingerprintHand implements MarchHand {
   readonly sum = new DigestSum()
+  newer: string | null = null
+  readonly #since: bigint | null
+
+  constructor(since: bigint | null) {
+    this.#since = since
+  }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
     for (const { path, source } of pairs) {
       if (source === null) continue
       const { czxid, mzxid, pzxid, aversion } = source.stat
+      if (this.#since !== null && newestZxid(source.stat) > this.#since) this.newer ??= path
       this.sum.add(znodeDigest(path, Buffer.from(`${czxid} ${mzxid} ${pzxid} ${aversion}`), source.acl))
     }
   }

@@ -84,6 +84,9 @@ function every(ms: number, tick: () => void): { pause(): void; resume(): void } 
 
 export function progressLine(state: ProgressState, phase: string): string {
   if (state.holding !== null) return `${holdingLine(state.holding)}; Ctrl-C or SIGTERM releases them`
+  if (state.says !== null) return state.says
+  // Nothing is read meanwhile.
+  if (state.phase === 'settle') return phase
   const parts = [
     `${formatCount(state.znodes)} znodes`,
     formatBytes(state.bytes),

@@ -4,6 +4,8 @@ import type { Counts, JobEvent, Phase } from '../tree/events.ts'
 
 export interface ProgressState {
   phase: Phase
+  /** In the place of the phase and its counts, where those say nothing. */
+  says: string | null
   /** Znodes and bytes done in this phase. */
   znodes: number
   bytes: number
@@ -34,6 +36,7 @@ export class ProgressModel {
   readonly #counts: Counts
   readonly #now: () => number
   #phase: Phase = 'connect'
+  #says: string | null = null
   #samples: Sample[] = []
   #waiting: ProgressState['waiting'] = null
   #doneWhenWaiting = 0
@@ -51,6 +54,7 @@ export class ProgressModel {
   see(event: JobEvent): void {
     if (event.type === 'phase') {
       this.#phase = event.phase
+      this.#says = event.says ?? null
       this.#waiting = null
       this.#holding = null
       this.#begin()
@@ -75,6 +79,7 @@ export class ProgressModel {
     const rate = elapsed > 0 ? Math.max(0, ((done - first.done) * 1000) / elapsed) : 0
     return {
       phase: this.#phase,
+      says: this.#says,
       znodes: done,
       bytes: this.#counts.phaseBytes,
       znodesPerSecond: Math.round(rate),

@@ -28,7 +28,8 @@ export type JobEvent =
       resumed: boolean
       version: string
     }
-  | { type: 'phase'; phase: Phase }
+  /** `says`: for people, what is being waited for, in the place of counts that stand still. */
+  | { type: 'phase'; phase: Phase; says?: string }
   | { type: 'difference'; path: string; what: DifferenceKind[] }
   | { type: 'skipped'; path: string; reason: string }
   | { type: 'failed'; path: string; side: Side; code: string; message: string }

@@ -54,7 +54,7 @@ export async function verify(
   if (!(await look(tally, targetRoot !== null))) return interrupted(context, tally)
   const first = tally.found
   for (let round = 0; round < options.rounds && mayConverge(tally) && !signal.aborted; round++) {
-    emit({ type: 'phase', phase: 'settle' })
+    emit({ type: 'phase', phase: 'settle', says: settling(tally.found, round + 1, options.rounds) })
     await pause(options.settleMs, signal)
     await lookAgain(source, target, tally, marchOptions, ['source', 'target'])
     if (!tally.childrenMoved || !mayMarchAgain(tally)) continue
@@ -83,6 +83,12 @@ function tallyOptions(options: VerifyOptions, since: bigint): TallyOptions {
 
 /** All that was said and counted in the first. */
 const SECOND_LOOK = { nameEphemerals: false, countRead: false }
+
+/** While nothing is read. */
+export function settling(differing: number, round: number, rounds: number): string {
+  const which = plural(differing, 'znode differs', 'znodes differ')
+  return `waiting for the source to settle: ${which}, round ${round} of ${rounds}`
+}
 
 export function verifyMarch(
   options: Pick<VerifyOptions, 'acl' | 'filter' | 'concurrency' | 'rate' | 'byteRate'>,

@@ -72,3 +72,16 @@ test('what is held: in place on a terminal, and no line again and again without 
   expect(stderr.lines).toEqual([])
   for (const display of displays) display.stop()
 })
+
+test('while it waits for a source to settle, counts that stand still are not shown', () => {
+  const { progress } = model()
+  const stderr = new Lines()
+  const display = linesDisplay(progress, stderr)
+  const says = 'waiting for the source to settle: 3 znodes differ, round 1 of 3'
+  progress.see({ type: 'phase', phase: 'settle', says })
+  vi.advanceTimersByTime(5_000)
+  progress.see({ type: 'phase', phase: 'settle' })
+  vi.advanceTimersByTime(5_000)
+  expect(stderr.lines).toEqual([says, 'waiting for the source to settle'])
+  display.stop()
+})

@@ -46,6 +46,11 @@ export async function verify(
   emit({ type: 'phase', phase: 'verify' })
   const start = await standing(source)
   const targetRoot = await target.identity()
+  if (targetRoot === null)
+    emit({
+      type: 'note',
+      message: `the target root ${target.name} does not exist: everything is missing there`,
+    })
   await target.position()
   const marchOptions = { ...verifyMarch(options, signal), filter: options.filter.on(source.holds) }
   const look = (into: Tally, onTarget: boolean): Promise<boolean> =>

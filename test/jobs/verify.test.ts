@@ -144,9 +144,12 @@ describe('differences', () => {
   test('a target that does not exist is missing, not identical', async () => {
     const { from, to } = await pair('verify')
     await plant(from, { '': null, a: 'x' })
-    const { code, differences } = await zkferry(['verify', '--rounds', '0', from.location, to.location])
+    const args = ['verify', '--rounds', '0', from.location, to.location]
+    const { code, differences, of } = await zkferry(args)
     expect(code).toBe(1)
     expect(differences()).toEqual([': missing-in-target', 'a: missing-in-target'])
+    const message = `the target root ${to.location} does not exist: everything is missing there`
+    expect(of('note')).toEqual([{ message }])
   })
 
   test('what cannot be read is never called identical', async () => {

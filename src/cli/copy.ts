@@ -14,7 +14,7 @@ import { addDatadirOptions, checkDatadirFlags } from './datadir-options.ts'
 import { ExitCode } from './exit-codes.ts'
 import { addSnapshotOptions, checkFileFlags, type FileFlags } from './file-options.ts'
 import { refuseOnFile } from './file-target.ts'
-import { examples, exitCodes } from './help.ts'
+import { examples, exitCodes, READ_FROM } from './help.ts'
 import { type Io, isInteractive } from './io.ts'
 import {
   AUTH_HELP,
@@ -71,10 +71,7 @@ export const OVERWRITE_NEWER = 'overwrite what someone changed on the target aft
 
 export function register(command: Command, io: Io): void {
   command
-    .argument(
-      '<source>',
-      'host:port[,host:port…]/path, archive:FILE#/path, datadir:DIR#/path, or export:FILE#/path',
-    )
+    .argument('<source>', READ_FROM)
     .argument('<target>', 'host:port[,host:port…]/path, archive:FILE#/path, or snapshot:DIR#/path')
     .description(
       'Copies the subtree at SOURCE to TARGET and verifies it by reading both again. The same command again resumes an unfinished run; to a file it begins anew each time.',

@@ -20,7 +20,11 @@ export function addDatadirOptions(command: Command): Command {
       'of a data directory: as it was after this transaction, such as 0x5a00000007',
       zxid,
     )
-    .option('--at-time <time>', 'of a data directory: as it was then, such as 2026-11-23T03:00:00Z', time)
+    .option(
+      '--at-time <time>',
+      'of a data directory: as it was then, such as 2026-11-23T03:00:00Z (local without a zone; a date alone is its midnight in UTC)',
+      time,
+    )
     .option('--salvage', 'of a damaged data directory: take what can be read, name the rest, and end with 3')
 }
 

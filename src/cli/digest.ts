@@ -9,7 +9,7 @@ import {
 } from './archive-options.ts'
 import { addDatadirOptions, checkDatadirFlags, type DatadirFlags } from './datadir-options.ts'
 import { ExitCode } from './exit-codes.ts'
-import { examples, exitCodes } from './help.ts'
+import { examples, exitCodes, READ_FROM } from './help.ts'
 import { addIgnoreOption, DIGEST_PARTS, type IgnoreFlags, ignores } from './ignore.ts'
 import type { Io } from './io.ts'
 import {
@@ -46,7 +46,7 @@ interface DigestFlags
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('<location>', 'host:port[,host:port…]/path, archive:FILE#/path or datadir:DIR#/path')
+    .argument('<location>', READ_FROM)
     .description(
       'Prints "DIGEST  PATH" on stdout, the path below the location and "." for the location itself. It detects accidents, not an adversary.',
     )

@@ -17,7 +17,7 @@ import {
 } from './archive-options.ts'
 import { addDatadirOptions, checkDatadirFlags, type DatadirFlags } from './datadir-options.ts'
 import { ExitCode } from './exit-codes.ts'
-import { examples, exitCodes } from './help.ts'
+import { examples, exitCodes, READ_FROM } from './help.ts'
 import type { Io } from './io.ts'
 import {
   AUTH_HELP,
@@ -55,7 +55,7 @@ interface ExportCommandFlags
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('<location>', 'host:port[,host:port…]/path, archive:FILE#/path or datadir:DIR#/path')
+    .argument('<location>', READ_FROM)
     .description(
       'Writes the subtree as text that people and Git can read, a znode a line, sorted; import brings it back. Ephemerals are skipped and named.',
     )

@@ -115,6 +115,9 @@ export function noteUnmatched(shell: Shell, filter: Filter, { status, counts }: 
 }
 
 export const AUTH_HELP = `
+ENSEMBLES
+  A port that is left out is 2181, also after zks://. All hosts are of one ensemble; the path follows the last.
+
 IDENTITIES
   Lines of "scheme credentials", such as "digest user:password", never on the command line:
   from the environment (ZKFERRY_SOURCE_AUTH, ZKFERRY_TARGET_AUTH; ZKFERRY_AUTH where there is one location),

@@ -36,7 +36,12 @@ export function register(command: Command, io: Io): void {
   command
     .addHelpText(
       'after',
-      examples('zkferry runs', 'zkferry runs show k3v9x2ab', 'zkferry runs --journal move.journal --json'),
+      examples(
+        'zkferry runs',
+        'zkferry runs show k3v9x2ab',
+        'zkferry runs abandon k3v9x2ab',
+        'zkferry runs --journal move.journal --json',
+      ),
     )
     .addHelpText(
       'after',

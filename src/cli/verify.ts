@@ -17,7 +17,7 @@ import {
 } from './counter-options.ts'
 import { addDatadirOptions, checkDatadirFlags, type DatadirFlags } from './datadir-options.ts'
 import { ExitCode } from './exit-codes.ts'
-import { examples, exitCodes } from './help.ts'
+import { examples, exitCodes, READ_FROM } from './help.ts'
 import { addIgnoreOption, type IgnoreFlags, ignores, VERIFY_PARTS } from './ignore.ts'
 import type { Io } from './io.ts'
 import {
@@ -64,8 +64,8 @@ interface VerifyFlags
 
 export function register(command: Command, io: Io): void {
   command
-    .argument('[source]', 'host:port[,host:port…]/path, or archive:FILE#/path; left out with --from-journal')
-    .argument('[target]', 'host:port[,host:port…]/path, archive:FILE#/path or datadir:DIR#/path')
+    .argument('[source]', `${READ_FROM}; left out with --from-journal`)
+    .argument('[target]', READ_FROM)
     .usage('[options] <source> <target>\n       zkferry verify [options] --from-journal <file> <target>')
     .description(
       'Compares the subtrees at SOURCE and TARGET; changes nothing. Differences go to stdout, the root is ".".',

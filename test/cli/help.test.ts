@@ -34,3 +34,17 @@ describe.concurrent.each(COMMANDS)('%s --help', (command) => {
       expect(stdout).toContain(`  ${option} `)
   })
 })
+
+test('what can be read, and how globs are, is in the help of those that read', async () => {
+  for (const command of ['copy', 'verify', 'digest', 'export']) {
+    const { stdout } = await cli([command, '--help'])
+    for (const kind of ['archive:', 'datadir:', 'export:']) expect(stdout).toContain(kind)
+    expect(stdout).toContain('\nGLOBS\n')
+    expect(stdout).toContain('A port that is left out is 2181')
+  }
+})
+
+test('zkcopy says each default once', async () => {
+  const { stdout } = await cli(['zkcopy', '--help'])
+  expect(stdout.replace(/\s+/g, ' ')).not.toMatch(/\(default: [^)]*\) \(default|preset/)
+})

@@ -59,7 +59,7 @@ function checkNode() {
 function installPackages() {
   const installed = changedAt('node_modules/.package-lock.json')
   if (installed && installed >= changedAt('package-lock.json')) return
-  say('installing packages (npm ci)')
+  say('installing packages (npm ci); the first time this takes some minutes')
   const npm = process.env.npm_execpath
   const args = ['ci', '--no-audit', '--no-fund', '--loglevel=error']
   const [command, all] = npm ? [process.execPath, [npm, ...args]] : ['npm', args]
@@ -123,7 +123,7 @@ async function bringServers(versions) {
   if (!forced && jars.hasDocker()) return
   if (!jars.hasMaven()) return
   for (const version of missing) {
-    say(`bringing ZooKeeper ${version} (Maven, into ${jars.jarFolder(version)})`)
+    say(`bringing ZooKeeper ${version} (Maven, into ${jars.jarFolder(version)}; this may take a minute)`)
     try {
       await jars.fetchJars(version)
     } catch (error) {

@@ -1,9 +1,10 @@
 /** `rmr --if-verified JOURNAL`: finds the copy that the journal knows, opens it, and has both sides compared. */
 import { type ParsedLocation, parseLocation } from '../locations/parse-location.ts'
 import type { TreeTarget } from '../tree/contracts.ts'
-import { SafetyRefusal, UsageProblem } from '../tree/errors.ts'
+import { MissingRoot, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { AuthInfo } from '../zookeeper/index.ts'
 import { type ConnectFlags, type PaceFlags, pace } from './job-options.ts'
+import { named } from './named-journal.ts'
 import { refuseOnePlace } from './open-both.ts'
 import { openSource } from './open-location.ts'
 import type { Shell } from './shell.ts'
@@ -32,8 +33,8 @@ export async function proveCopied(shell: Shell, request: IfVerifiedRequest): Pro
   const { readJournal } = await import('../journal/index.ts')
   const { findVerifiedCopy, refusingUnreachable, requireIdentical } = await import('../remove/if-verified.ts')
   const identity = await location.identity()
-  if (identity === null) throw new UsageProblem(`The root ${location.name} does not exist.`)
-  const journal = readJournal(request.journal)
+  if (identity === null) throw new MissingRoot('The root', location.name)
+  const journal = named('--if-verified', () => readJournal(request.journal))
   shell.onEnd(journal, () => journal.close())
   const run = findVerifiedCopy(journal, location.name, identity)
   const to = await request.secureTarget(parseLocation(run.target, 'target'))

@@ -7,6 +7,7 @@ import { newCounts } from '../tree/events.ts'
 import { ExitCode, outcomeOfError } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { bug } from './sentence.ts'
+import { suggestion } from './suggest.ts'
 import { version } from './version.ts'
 
 interface CommandModule {
@@ -142,5 +143,10 @@ function asUsageProblem(error: CommanderError, command: Command | null): UsagePr
     .replace(/'(--?[\w-]+)=[^']*'/, "'$1'")
     .replace(/\s*\n\s*/g, ' ')
     .replace(/\.$/, '')
+  if (error.code === 'commander.unknownOption' && command !== null) {
+    const [, unknown = ''] = /^unknown option '([^']*)'/.exec(text) ?? []
+    const meant = suggestion(unknown, command)
+    if (meant !== '') return new UsageProblem(`unknown option '${unknown}'${meant}; ${help}.`)
+  }
   return new UsageProblem(`${text}; ${help}.`)
 }

@@ -64,8 +64,7 @@ export function runDetails({ journal, run }: ListedRun): string[] {
   if (survived !== null) rows.push(['survived', survived])
   if (run.sourceDigest) rows.push(['digest', `${run.sourceDigest} (source)`])
   if (run.targetDigest) rows.push(['', `${run.targetDigest} (target)`])
-  if (run.hasTemporaryIdentity)
-    rows.push(['note', 'the target may still have temporary ACL entries of this run'])
+  if (run.hasTemporaryIdentity) rows.push(['note', escapeText(temporaryEntries(run))])
   if (run.undo !== null) rows.push(['undo', escapeText(run.undo)])
   if (run.message) rows.push(['message', escapeText(run.message)])
   return rows.map(([label, text]) => `${label.padEnd(8)}  ${text}`)
@@ -105,6 +104,15 @@ export function issueRecord(issue: IssueRow): { type: string } & Record<string, 
 export function issueLine({ kind, path, side, code, reason }: IssueRow): string {
   const why = kind === 'skipped' ? reason : [side, `${code ?? ''}: ${reason}`].filter(Boolean).join(', ')
   return `${kind.padEnd(8)}  ${escapePath(path)}  (${escapeText(why)})`
+}
+
+function temporaryEntries({ id, state }: RunInfo): string {
+  const abandon = `zkferry runs abandon ${id}`
+  const advice =
+    state === 'interrupted'
+      ? `the same command again takes them out, and so does ${abandon}`
+      : `${abandon} takes them out`
+  return `the target may still have temporary ACL entries of this run: ${advice}`
 }
 
 function stateOf(run: RunInfo): string {

@@ -209,9 +209,11 @@ export async function runJob(
   const exitCode =
     error === null ? exitCodeOfStatus(result.status, around) : outcomeOfError(error, around).exitCode
   const journal = shell.begun?.journal ?? null
-  const message = sentenceFor({ error, result, exitCode, journal, verbose: request.flags.verbose === true })
+  const verbose = request.flags.verbose === true
+  const { line, stack } = sentenceFor({ error, result, exitCode, journal, verbose })
+  const sentence = shell.words.renamed(line)
   const summary = summarise(
-    { ...result, message: message.line },
+    { ...result, message: sentence },
     {
       command: request.command,
       exitCode,
@@ -223,8 +225,8 @@ export async function runJob(
       undo: shell.undoFile,
     },
   )
-  for (const frame of message.stack) shell.trace(frame)
-  printer.finish(summary, exitCode === ExitCode.done ? null : message.line)
+  for (const frame of stack) shell.trace(frame)
+  printer.finish(summary, exitCode === ExitCode.done ? null : sentence)
   io.done(exitCode)
 }
 

@@ -53,6 +53,7 @@ export async function secured<L extends ParsedLocation>(
   side: Side | null,
   only = side === null,
 ): Promise<L> {
+  shell.words.names(location.text, (sentence) => withSide(sentence, side))
   const flagged = NAMES.filter((name) => given(flags, side, name) !== undefined)
   if (location.kind !== 'ensemble' || !location.tls) {
     const [stray] = flagged
@@ -219,6 +220,11 @@ function warn(shell: Shell, flag: string, place: string): void {
   shell.io.stderr.line(escapeText(`zkferry: WARNING: ${flag}: NOBODY CHECKS WHO ANSWERS AT ${place}`))
   const message = `the certificates at ${place} were not checked (${flag}): whoever answered there was believed, and got what was sent`
   shell.context.emit({ type: 'note', message })
+}
+
+/** A location's own sentence names its options without a side; the command may have them with one. */
+function withSide(message: string, side: Side | null): string {
+  return side === null ? message : message.replaceAll(/--tls-(?=[a-z])/g, `--${side}-tls-`)
 }
 
 function flagOf(side: Side | null, name: Name | 'password'): string {

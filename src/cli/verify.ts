@@ -36,6 +36,7 @@ import {
   pace,
 } from './job-options.ts'
 import { withMarks } from './marks.ts'
+import { named } from './named-journal.ts'
 import { addClientOption, type ClientFlags, openBothWith, openTargetWith } from './native-client.ts'
 import { addOutputOptions, type OutputFlags } from './output-options.ts'
 import { refuseOverlapInText } from './places.ts'
@@ -178,7 +179,7 @@ async function againstJournal(
   if (flags.include || flags.exclude)
     throw new UsageProblem('--include and --exclude come from the journal; leave them out.')
   const { readJournal } = await import('../journal/index.ts')
-  const reader = readJournal(file)
+  const reader = named('--from-journal', () => readJournal(file))
   shell.onEnd(reader, () => reader.close())
   const finished = reader.latestFinished()
   if (!finished) throw new UsageProblem(`The journal ${file} has no finished copy to compare with.`)

@@ -182,7 +182,7 @@ async function refuseStrangers(target: TreeTarget): Promise<void> {
   }
   if (reply.names.length === 0) return
   throw new SafetyRefusal(
-    `The target root ${target.name} already has children that no run in this journal wrote (${reply.names.length}, such as ${reply.names[0]}); --merge allows to copy into it.`,
+    `The target root ${target.name} already has children that no run in this journal wrote (${reply.names.length}, such as ${reply.names[0]}). Are source and target swapped, or was the first copy made with another --journal? If neither, --merge allows to copy into it.`,
   )
 }
 

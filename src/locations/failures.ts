@@ -59,11 +59,11 @@ function wayOut(error: unknown): string {
   if (!(error instanceof TlsError)) return ''
   switch (error.reason) {
     case 'untrusted':
-      return '; the option tls-ca names the authorities to believe'
+      return '; the option --tls-ca names the authorities to believe'
     case 'other-name':
-      return '; the option tls-server-name says what the certificates are for'
+      return '; the option --tls-server-name says what the certificates are for'
     case 'certificate-wanted':
-      return '; the options tls-cert and tls-key, or tls-pfx, give one'
+      return '; the options --tls-cert and --tls-key, or --tls-pfx, give one'
     case 'plain':
       return '; zk:// goes without'
     default:

@@ -65,6 +65,12 @@ export function parseEnsemble(text: string, role: LocationRole): ParsedEnsemble 
       `The ${role} holds an "@": credentials do not belong into a location, but into the environment or a file (see --help).`,
     )
   }
+  if (/^(?:\/|\.{1,2}(?:\/|$))/.test(text))
+    throw wrong(
+      role,
+      text,
+      `names no host: write host:port/path, or for a folder datadir:${text} (to read) or snapshot:${text} (to write), for a file archive:${text}`,
+    )
   if (bare.startsWith('/') || bare === '') throw wrong(role, text, 'names no host: write host:port/path')
   if (!bare.includes('/')) {
     throw wrong(role, text, `names no path: write ${text}/path, or ${text}/ for the whole tree`)

@@ -30,7 +30,7 @@ export function findVerifiedCopy(journal: JournalReader, name: string, identity:
   const run = verified.findLast(({ sourceIdentity }) => isSame(sourceIdentity, identity))
   if (run === undefined) {
     throw new SafetyRefusal(
-      `The journal ${journal.file} has no verified copy of ${name} as it stands there now; nothing was deleted.`,
+      `The journal ${journal.file} has no verified copy of ${name} as it stands there now${whyNone(journal, name, identity)}; nothing was deleted.`,
     )
   }
   const left = leftBehind(journal, run)
@@ -40,6 +40,23 @@ export function findVerifiedCopy(journal: JournalReader, name: string, identity:
     )
   }
   return run
+}
+
+/** What the journal has instead, as a sentence's middle. */
+function whyNone(journal: JournalReader, name: string, identity: RootIdentity): string {
+  const runs = journal.runs()
+  const latest = runs.findLast(({ sourceIdentity }) => isSame(sourceIdentity, identity))
+  if (latest !== undefined) return `: run ${latest.id} ${howItStands(latest)}`
+  const former = runs.findLast(({ source }) => source === name)
+  if (former !== undefined) return `: it was made anew after run ${former.id} had copied it`
+  const other = runs.at(-1)
+  return other === undefined ? ': no run was begun in it' : `: run ${other.id} copied ${other.source}`
+}
+
+function howItStands({ state, status }: RunInfo): string {
+  if (state === 'interrupted') return 'was broken off, and the same copy command again finishes it'
+  if (state !== 'finished') return state === 'running' ? 'is still running' : 'was abandoned'
+  return status === 'done' ? 'was not verified (--no-verify)' : `ended as ${status}`
 }
 
 /** What the copy did not take along, as the end of a sentence; `null` when only ephemerals stayed. */

@@ -160,7 +160,7 @@ class Removal {
     const { name } = this.#location
     if (census.ephemerals > 0 && !this.#options.withEphemerals) {
       return new SafetyRefusal(
-        `${name} holds ${plural(census.ephemerals, 'ephemeral znode')}, such as ${census.firstEphemeral || '(the root)'}: somebody lives there; --with-ephemerals removes it all the same.`,
+        `${name} holds ${plural(census.ephemerals, 'ephemeral znode')}, such as ${census.firstEphemeral || '(the root)'}: somebody lives there. Stop the applications, and after a crash wait for their session timeout; --with-ephemerals removes it all the same.`,
       )
     }
     if (census.firstNewer !== null) {

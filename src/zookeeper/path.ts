@@ -36,7 +36,7 @@ function shapeFlaw(path: string): string | null {
   if (path === '/') return null
   if (path === '') return 'is empty'
   if (!path.startsWith('/')) return 'does not begin with a slash'
-  if (path.endsWith('/')) return 'ends with a slash'
+  if (path.endsWith('/')) return `ends with a slash: write ${path.replace(/\/+$/, '') || '/'}`
   if (path.includes('//')) return 'has an empty segment'
   const dots = path.split('/').find((segment) => segment === '.' || segment === '..')
   return dots === undefined ? null : `has "${dots}" as a segment, which ZooKeeper does not allow`

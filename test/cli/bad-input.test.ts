@@ -1,5 +1,5 @@
 /** Each of these ends at once: one sentence that names the value, the right exit code, nothing on stdout. */
-import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -21,12 +21,18 @@ const nameless = file('nameless-auth', '# who\ndigest hunter2\n')
 const empty = file('empty-auth', '\n# nobody\n')
 const notJournal = file('not-a-journal', 'this is a text file and no SQLite database at all\n'.repeat(20))
 
+const dataDir = join(folder, 'data')
+mkdirSync(join(dataDir, 'version-2'), { recursive: true })
+
 /** What is called, the exit code, what the sentence must say. */
 const cases: [string[], number, string | RegExp][] = [
   // The command line itself
   [['cpoy', A, B], 2, "unknown command 'cpoy' (Did you mean copy?)"],
   [['copy', '--dry-rn', A, B], 2, "unknown option '--dry-rn' (Did you mean --dry-run?)"],
   [['copy', '--qota', A, B], 2, "unknown option '--qota'"],
+  [['copy', '--source-auth', 'x', A, B], 2, "'--source-auth' (Did you mean --source-auth-file or"],
+  [['copy', '--tls-ca', 'x', A, B], 2, '(Did you mean --source-tls-ca or --target-tls-ca?)'],
+  [['digest', '--source-auth-file', 'x', A], 2, '(Did you mean --auth-file?)'],
   [['copy', A], 2, "missing required argument 'target'"],
   [['copy', A, B, 'c:1/c'], 2, '"c:1/c" is one argument too many'],
   [['verify', A], 2, 'needs a source and a target'],
@@ -37,6 +43,10 @@ const cases: [string[], number, string | RegExp][] = [
   // Locations
   [['digest', 'localhost'], 2, '"localhost" names no path'],
   [['digest', '/codis3'], 2, '"/codis3" names no host'],
+  [['inspect', '/var/zk'], 2, 'or for a folder datadir:/var/zk (to read)'],
+  [['copy', A, './clone'], 2, 'or for a folder datadir:./clone (to read) or snapshot:./clone (to write)'],
+  [['digest', `archive:${notJournal}/kafka`], 2, `goes after a #: archive:${notJournal}#/kafka`],
+  [['digest', `datadir:${dataDir}/kafka/a`], 2, `goes after a #: datadir:${dataDir}#/kafka/a`],
   [['digest', ''], 2, '"" names no host'],
   [['digest', 'h:0/a'], 2, 'port 0'],
   [['digest', 'h:65536/a'], 2, 'port 65536'],
@@ -44,7 +54,7 @@ const cases: [string[], number, string | RegExp][] = [
   [['digest', 'h:1,/a'], 2, 'empty host'],
   [['digest', '[::1/a'], 2, 'bracket'],
   [['digest', 'h:1//a'], 2, 'empty segment'],
-  [['digest', 'h:1/a/'], 2, 'slash'],
+  [['digest', 'h:1/a/'], 2, 'ends with a slash: write /a.'],
   [['digest', 'h:1/a/./b'], 2, '"."'],
   [['digest', 'h:1/a/../b'], 2, '".."'],
   [['digest', 'h:1/a\u0007b'], 2, 'U+0007'],
@@ -125,6 +135,7 @@ const cases: [string[], number, string | RegExp][] = [
   // Journals
   [['copy', '--journal', join(folder, 'no/such/run.journal'), A, B], 6, join(folder, 'no/such')],
   [['copy', '--journal', notJournal, A, B], 6, notJournal],
+  [['verify', '--from-journal', notJournal, B], 6, 'name another file with --from-journal'],
   [['copy', '--journal', '/proc/none.journal', A, B], 6, '/proc/none.journal'],
   [['runs', '--journal', join(folder, 'none.journal')], 6, 'none.journal'],
   [['verify', '--from-journal', join(folder, 'none.journal'), B], 6, 'none.journal'],

@@ -300,6 +300,9 @@ describe('a target with strangers', () => {
     await plant(to, { '': 'theirs', both: 'theirs', 'both/theirs': 't', stranger: null })
     const refused = await zkferry(['copy', from.location, to.location])
     expect(refused.code).toBe(7)
+    expect(refused.summary.message).toMatch(
+      /Are source and target swapped.* --merge allows to copy into it\.$/,
+    )
     expect((await readTree(to)).get('both')?.stat.version).toBe(0)
     const { code, summary, stderr } = await zkferry(['copy', '--merge', from.location, to.location])
     expect(code, stderr).toBe(0)

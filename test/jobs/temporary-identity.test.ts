@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, expect, test } from 'vitest'
 import { ZooKeeperClient } from '../../src/zookeeper/index.ts'
+import { cli } from '../cli/run-cli.ts'
 import { connect, Place, pair, parseAcl, place, plant } from '../helpers/places.ts'
 import { readTree } from '../helpers/read-tree.ts'
 import { freshJournal, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
@@ -112,7 +113,12 @@ test('killed, it is named by runs show, and the same command again leaves nothin
   const killed = await zkferryUntil([...args, '--rate', '200'], HALF_DONE, 'SIGKILL')
   expect(killed.code).toBeNull()
   const shown = await zkferry(['runs', '--journal', journal])
-  expect(shown.of('run')[0]).toMatchObject({ temporaryIdentity: true })
+  const [run] = shown.of('run')
+  expect(run).toMatchObject({ temporaryIdentity: true })
+  const { stdout } = await cli(['runs', 'show', `${run?.runId}`, '--journal', journal])
+  expect(stdout).toContain(
+    `the same command again takes them out, and so does zkferry runs abandon ${run?.runId}`,
+  )
   const { code, stderr } = await zkferry(args)
   expect(code, stderr).toBe(0)
   expect((await aclsOf(to)).shut).toEqual([READ_ONLY])

@@ -176,7 +176,7 @@ describe('what is wrong is said at once, each in its own words', () => {
     [
       'a certificate for somebody else',
       () => digest(`zks://localhost:${from.securePort}`, ['--tls-ca', oldCa]),
-      'not for localhost, but for IP Address:127.0.0.1; the option tls-server-name',
+      'not for localhost, but for IP Address:127.0.0.1; the option --tls-server-name',
     ],
     [
       'a server name that is not in it',

@@ -47,6 +47,6 @@ test.each([
   const at = await listening(createServer(behave))
   const result = await cli(['digest', '--timeout', '2s', '--retry-for', '2s', `${at}/x`])
   expect(result.code, result.stderr).toBe(4)
-  expect(result.stderr).toContain('waiting for the source')
+  expect(result.stderr).toContain('waiting for the location')
   expect(result.stderr).toMatch(/^zkferry: .*within 2 s/m)
 })

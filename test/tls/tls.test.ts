@@ -174,6 +174,11 @@ describe('what is wrong is said at once, each in its own words', () => {
       'of an authority that is not trusted',
     ],
     [
+      'the same at a source, whose option has its side',
+      () => cli(['copy', `zks://${from.secure}/a`, '127.0.0.1:1/b']),
+      'the option --source-tls-ca names',
+    ],
+    [
       'a certificate for somebody else',
       () => digest(`zks://localhost:${from.securePort}`, ['--tls-ca', oldCa]),
       'not for localhost, but for IP Address:127.0.0.1; the option --tls-server-name',

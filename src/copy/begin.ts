@@ -9,7 +9,6 @@ import {
 } from '../journal/index.ts'
 import {
   type RootIdentity,
-  type TemporaryIdentity,
   type TreeSource,
   type TreeTarget,
   type UndoRecord,
@@ -146,8 +145,8 @@ async function occupy(target: TreeTarget, run: RunInfo | null, emit: Emit): Prom
 async function beWhoWeWere(target: TreeTarget, journal: Journal): Promise<void> {
   const known = latestOf(journal)
   if (known === null || known.state === 'finished') return
-  const secret = journal.open(known.id).identitySecret()
-  if (secret !== null) await target.temporary.assume(JSON.parse(secret.toString()) as TemporaryIdentity)
+  const identity = journal.open(known.id).temporaryIdentity()
+  if (identity !== null) await target.temporary.assume(identity)
 }
 
 /** `/` without any child of its own has no identity yet. */

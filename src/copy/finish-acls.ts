@@ -5,13 +5,7 @@
  * entry was put there: only the entry itself is taken out, and nothing is set where it is not.
  */
 import type { Run } from '../journal/index.ts'
-import {
-  type Carried,
-  type ChangeOutcome,
-  type TemporaryIdentity,
-  type TreeTarget,
-  ZnodeError,
-} from '../tree/contracts.ts'
+import { type Carried, type ChangeOutcome, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import type { Emit } from '../tree/events.ts'
 
 const BATCH = 256
@@ -20,11 +14,9 @@ const MAX_TRIES = 5
 /** Deepest first; forgets the identity when no entry is left. Returns how many could not be taken out. */
 export async function finishAcls(run: Run, target: TreeTarget, emit: Emit): Promise<number> {
   const paths = run.temporaryAcls().map(({ path }) => path)
-  const secret = run.identitySecret()
   // Without it the servers would not show us which entries are ours.
-  if (paths.length > 0 && secret !== null) {
-    await target.temporary.assume(JSON.parse(secret.toString()) as TemporaryIdentity)
-  }
+  const identity = paths.length > 0 ? run.temporaryIdentity() : null
+  if (identity !== null) await target.temporary.assume(identity)
   paths.sort((a, b) => depthOf(b) - depthOf(a))
   let failed = 0
   for (let at = 0; at < paths.length; at += BATCH) {

@@ -46,8 +46,8 @@ export class TemporaryAccess {
 
   /** A resumed run is who it was. */
   async resume(): Promise<void> {
-    const secret = this.#run?.identitySecret() ?? null
-    if (secret !== null) await this.#assume(JSON.parse(secret.toString()) as TemporaryIdentity)
+    const identity = this.#run?.temporaryIdentity() ?? null
+    if (identity !== null) await this.#assume(identity)
   }
 
   /** Null when nothing has to be made ready for these; almost always. */

@@ -1,6 +1,7 @@
 /** SQLite's errors as sentences. */
 import Database from 'better-sqlite3'
 import { JournalProblem } from '../tree/errors.ts'
+import { Damage } from './checked.ts'
 
 const SENTENCES: readonly [RegExp, (file: string) => string][] = [
   [
@@ -26,8 +27,12 @@ const SENTENCES: readonly [RegExp, (file: string) => string][] = [
   ],
 ]
 
-/** The problem that an error of SQLite means for this file; anything else comes back as it is. */
+/** The problem that an error of SQLite, or damage, means for this file; anything else comes back as it is. */
 export function asJournalProblem(file: string, error: unknown): unknown {
+  if (error instanceof Damage)
+    return new JournalProblem(
+      `The journal ${file} is damaged (${error.message} makes no sense); it is left as it is, name another file with --journal.`,
+    )
   if (!(error instanceof Database.SqliteError)) return error
   const known = SENTENCES.find(([code]) => code.test(error.code))
   const sentence = known
@@ -36,7 +41,7 @@ export function asJournalProblem(file: string, error: unknown): unknown {
   return new JournalProblem(sentence, { cause: error })
 }
 
-/** Runs `work`, so that what SQLite throws becomes a `JournalProblem`. */
+/** Runs `work`, so that what SQLite throws, or damage, becomes a `JournalProblem`. */
 export function guarded<T>(file: string, work: () => T): T {
   try {
     return work()

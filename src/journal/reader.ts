@@ -6,7 +6,9 @@ import { guarded } from './problems.ts'
 import {
   loadDirectory,
   loadHolder,
+  loadIssue,
   loadRun,
+  loadTemporaryAcl,
   type StoredDirectory,
   type StoredHolder,
   type StoredRun,
@@ -79,8 +81,8 @@ export class StoredJournal implements JournalReader {
     if (root !== null) yield root
     let after = ''
     for (;;) {
-      const rows = guarded(this.file, () => next.all(id, after, PAGE))
-      for (const row of rows) yield loadDirectory(row)
+      const rows = guarded(this.file, () => next.all(id, after, PAGE).map(loadDirectory))
+      yield* rows
       const last = rows.at(-1)
       if (last === undefined || rows.length < PAGE) return
       after = last.path
@@ -88,11 +90,11 @@ export class StoredJournal implements JournalReader {
   }
 
   directory(id: string, path: string): DirectoryRow | null {
-    const row = guarded(this.file, () => {
+    return guarded(this.file, () => {
       this.#one ??= this.db.prepare(`SELECT * FROM directories WHERE run = ${NUMBER} AND path = ?`)
-      return this.#one.get(id, path)
+      const row = this.#one.get(id, path)
+      return row === undefined ? null : loadDirectory(row)
     })
-    return row === undefined ? null : loadDirectory(row)
   }
 
   *issues(id: string, options: { limit?: number } = {}): Generator<IssueRow> {
@@ -116,14 +118,17 @@ export class StoredJournal implements JournalReader {
         .prepare<[string], TemporaryAcl>(
           `SELECT path, final_acl AS finalAcl FROM temporary_acls WHERE run = ${NUMBER} ORDER BY path`,
         )
-        .all(id),
+        .all(id)
+        .map(loadTemporaryAcl),
     )
   }
 
   holder(): Holder | null {
     if (!this.isHeld()) return null
-    const row = guarded(this.file, () => this.db.prepare<[], StoredHolder>('SELECT * FROM holder').get())
-    return row === undefined ? null : loadHolder(row)
+    return guarded(this.file, () => {
+      const row = this.db.prepare<[], StoredHolder>('SELECT * FROM holder').get()
+      return row === undefined ? null : loadHolder(row)
+    })
   }
 
   close(): void {
@@ -155,7 +160,8 @@ export class StoredJournal implements JournalReader {
           `SELECT kind, path, side, code, reason FROM issues
            WHERE run = ${NUMBER} AND kind = ? AND (? IS NULL OR path > ?) ORDER BY path LIMIT ?`,
         )
-        .all(id, kind, after, after, limit),
+        .all(id, kind, after, after, limit)
+        .map(loadIssue),
     )
   }
 }

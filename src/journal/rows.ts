@@ -1,9 +1,21 @@
 /** Rows as SQLite has them, and as the rest of the program has them. */
-import type { RootIdentity } from '../tree/contracts.ts'
-import type { DirectoryRow, DirectoryState, Holder, RunInfo } from './types.ts'
+import { getHashes } from 'node:crypto'
+import type { RootIdentity, TemporaryIdentity } from '../tree/contracts.ts'
+import { bytes, Damage, date, long, object, oneOf, orNull, text, whole } from './checked.ts'
+import type {
+  DirectoryRow,
+  DirectoryState,
+  Holder,
+  IssueRow,
+  RunInfo,
+  RunState,
+  TemporaryAcl,
+} from './types.ts'
 
+const RUN_STATES: readonly RunState[] = ['running', 'interrupted', 'finished', 'abandoned']
 const STATES: readonly DirectoryState[] = ['pending', 'partial', 'done']
-const NO_HASH = new Uint8Array(32)
+const HASH_BYTES = 32
+const NO_HASH = new Uint8Array(HASH_BYTES)
 
 export interface StoredDirectory {
   path: string
@@ -21,12 +33,14 @@ export function storeDirectory(run: number, row: DirectoryRow): unknown[] {
 }
 
 export function loadDirectory(row: StoredDirectory): DirectoryRow {
+  const state = STATES[row.state]
+  if (state === undefined) throw new Damage('the state of a directory')
   return {
-    path: row.path,
-    state: STATES[row.state] as DirectoryState,
-    watermark: row.watermark,
-    childHash: row.child_hash ?? NO_HASH.slice(),
-    children: row.children,
+    path: text(row.path, 'the path of a directory'),
+    state,
+    watermark: orNull(row.watermark, 'the watermark of a directory', text),
+    childHash: row.child_hash === null ? NO_HASH.slice() : bytes(row.child_hash, 'a child hash', HASH_BYTES),
+    children: whole(row.children, 'the number of children of a directory'),
     emptyTarget: row.empty_target === 1,
   }
 }
@@ -59,38 +73,76 @@ export interface StoredRun {
 
 export function loadRun(row: StoredRun): RunInfo {
   return {
-    id: row.id,
-    command: row.command,
-    version: row.version,
-    source: row.source,
-    target: row.target,
+    id: text(row.id, 'the id of a run'),
+    command: text(row.command, 'the command of a run'),
+    version: text(row.version, 'the version of a run'),
+    source: text(row.source, 'the source of a run'),
+    target: text(row.target, 'the target of a run'),
     sourceIdentity: loadIdentity(row.source_identity),
     targetIdentity: row.target_identity === null ? null : loadIdentity(row.target_identity),
-    options: JSON.parse(row.options) as Record<string, unknown>,
-    state: row.state,
-    status: row.status,
+    options: loadOptions(row.options),
+    state: oneOf(row.state, RUN_STATES, 'the state of a run'),
+    status: orNull(row.status, 'the status of a run', text) as RunInfo['status'],
     verified: row.verified === 1,
-    counts: JSON.parse(row.counts) as Record<string, unknown>,
-    started: new Date(row.started),
-    ended: row.ended === null ? null : new Date(row.ended),
-    lastWrite: row.last_write === null ? null : BigInt(row.last_write),
-    sourceDigest: row.source_digest,
-    targetDigest: row.target_digest,
-    consistency: row.consistency,
-    message: row.message,
-    rootDigest: row.root_digest,
-    undo: row.undo,
+    counts: object(row.counts, 'the counts of a run'),
+    started: date(row.started, 'the start of a run'),
+    ended: orNull(row.ended, 'the end of a run', date),
+    lastWrite: orNull(row.last_write, 'the last write of a run', long),
+    sourceDigest: orNull(row.source_digest, 'the digest of a source', text),
+    targetDigest: orNull(row.target_digest, 'the digest of a target', text),
+    consistency: orNull(row.consistency, 'the consistency of a run', text) as RunInfo['consistency'],
+    message: text(row.message, 'the message of a run'),
+    rootDigest: row.root_digest === null ? null : bytes(row.root_digest, 'a root digest', HASH_BYTES),
+    undo: orNull(row.undo, 'the undo file of a run', text),
     hasTemporaryIdentity: row.has_secret === 1,
   }
+}
+
+function loadOptions(stored: unknown): Record<string, unknown> {
+  const options = object(stored, 'the options of a run')
+  for (const name of ['include', 'exclude']) {
+    const globs = options[name] ?? []
+    if (!Array.isArray(globs) || !globs.every((glob) => typeof glob === 'string'))
+      throw new Damage(`the option ${name} of a run`)
+  }
+  const pairs = options.aclMap ?? []
+  if (!Array.isArray(pairs) || !pairs.every(Array.isArray)) throw new Damage('the option aclMap of a run')
+  return options
 }
 
 export function storeIdentity(identity: RootIdentity): string {
   return `${identity.czxid} ${identity.ctime}`
 }
 
-function loadIdentity(text: string): RootIdentity {
-  const [czxid = '0', ctime = '0'] = text.split(' ')
-  return { czxid: BigInt(czxid), ctime: BigInt(ctime) }
+function loadIdentity(stored: unknown): RootIdentity {
+  const what = 'the identity of a root'
+  const [czxid, ctime] = text(stored, what).split(' ')
+  return { czxid: long(czxid, what), ctime: long(ctime, what) }
+}
+
+export function loadTemporaryIdentity(stored: unknown): TemporaryIdentity {
+  const what = "a run's temporary identity"
+  const { user, password, algorithm } = object(bytes(stored, what), what)
+  return {
+    user: text(user, what),
+    password: text(password, what),
+    algorithm: oneOf(algorithm, getHashes(), what) as string,
+  }
+}
+
+export function loadTemporaryAcl(row: TemporaryAcl): TemporaryAcl {
+  return {
+    path: text(row.path, 'the path of a temporary ACL entry'),
+    finalAcl: bytes(row.finalAcl, 'an ACL that is to be set at the end'),
+  }
+}
+
+export function loadIssue(row: IssueRow): IssueRow {
+  text(row.path, 'the path of a znode that was skipped or failed')
+  text(row.reason, 'why a znode was skipped or failed')
+  orNull(row.side, 'the side of a failure', text)
+  orNull(row.code, 'the code of a failure', text)
+  return row
 }
 
 export interface StoredHolder {
@@ -102,9 +154,9 @@ export interface StoredHolder {
 
 export function loadHolder(row: StoredHolder): Holder {
   return {
-    pid: row.pid,
-    host: row.host,
-    command: row.command,
-    since: new Date(row.since),
+    pid: whole(row.pid, 'the process that works with it'),
+    host: text(row.host, 'the host that works with it'),
+    command: text(row.command, 'the command that works with it'),
+    since: date(row.since, 'since when it is worked with'),
   }
 }

@@ -1,11 +1,17 @@
 /** One run of a job, while it is being written down. */
 import type { Database, Statement } from 'better-sqlite3'
-import type { RootIdentity } from '../tree/contracts.ts'
+import type { RootIdentity, TemporaryIdentity } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Consistency, Status } from '../tree/events.ts'
 import { addCounts } from './add-counts.ts'
 import { guarded } from './problems.ts'
-import { loadDirectory, type StoredDirectory, storeDirectory, storeIdentity } from './rows.ts'
+import {
+  loadDirectory,
+  loadTemporaryIdentity,
+  type StoredDirectory,
+  storeDirectory,
+  storeIdentity,
+} from './rows.ts'
 import type { DirectoryRow, JournalReader, RecordBatch, RunEnd, RunInfo, TemporaryAcl } from './types.ts'
 
 export class Run {
@@ -123,18 +129,17 @@ export class Run {
     )
   }
 
-  identitySecret(): Buffer | null {
-    const row = guarded(this.#file, () =>
-      this.#db
-        .prepare<[number], { secret: Buffer }>('SELECT secret FROM secrets WHERE run = ?')
-        .get(this.#number),
-    )
-    return row?.secret ?? null
+  /** What the secret says. @throws JournalProblem */
+  temporaryIdentity(): TemporaryIdentity | null {
+    return guarded(this.#file, () => {
+      const secret = this.#secret()
+      return secret === undefined ? null : loadTemporaryIdentity(secret)
+    })
   }
 
   /** Takes the secret off the disk, for good. */
   wipeIdentitySecret(): void {
-    if (this.identitySecret() === null) return
+    if (guarded(this.#file, () => this.#secret()) === undefined) return
     this.#durably(() => this.#db.prepare('DELETE FROM secrets WHERE run = ?').run(this.#number))
     // secure_delete has zeroed it in the database; the WAL still has the page that held it.
     guarded(this.#file, () => this.#db.pragma('wal_checkpoint(TRUNCATE)'))
@@ -225,6 +230,10 @@ export class Run {
     return JSON.stringify(addCounts(this.#earlier, counts), (_key, value: unknown) =>
       typeof value === 'bigint' ? value.toString() : value,
     )
+  }
+
+  #secret(): unknown {
+    return this.#db.prepare('SELECT secret FROM secrets WHERE run = ?').pluck().get(this.#number)
   }
 
   #set(column: 'root_digest' | 'target_identity' | 'undo', value: Uint8Array | string): void {

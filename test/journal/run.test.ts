@@ -10,6 +10,7 @@ const folder = scratchFolder()
 let files = 0
 const freshFile = () => join(folder, `${++files}.journal`)
 const fresh = () => openJournal(freshFile(), { command: 'zkferry copy' })
+const identity = { user: 'zkferry-1', password: 'hush', algorithm: 'sha1' }
 
 test('a run is remembered with all it was told, 64-bit numbers exact', () => {
   const journal = fresh()
@@ -226,13 +227,13 @@ test('discard abandons unfinished runs and forgets their directories, but not th
   finished.finish('done', end)
   const run = journal.begin(setup)
   run.record({ directories: [directory('a')] })
-  run.setIdentitySecret(Buffer.from('hush'))
+  run.setIdentitySecret(Buffer.from(JSON.stringify(identity)))
   run.addTemporaryAcls([{ path: 'locked', finalAcl: Buffer.from([1, 2, 3]) }])
   journal.discard()
   expect(run.info.state).toBe('abandoned')
   expect([...journal.directories(run.id)]).toEqual([])
   expect(journal.temporaryAcls(run.id)).toEqual([{ path: 'locked', finalAcl: Buffer.from([1, 2, 3]) }])
-  expect(journal.open(run.id).identitySecret()).toEqual(Buffer.from('hush'))
+  expect(journal.open(run.id).temporaryIdentity()).toEqual(identity)
   expect([...journal.directories(finished.id)]).toHaveLength(1)
   journal.close()
 })
@@ -257,13 +258,13 @@ test('the secret of a temporary identity leaves the disk with the run', () => {
 test('a run that ends with its temporary entries still on the target keeps the secret that can take them back', () => {
   const journal = fresh()
   const run = journal.begin(setup)
-  run.setIdentitySecret(Buffer.from('needed'))
+  run.setIdentitySecret(Buffer.from(JSON.stringify(identity)))
   run.addTemporaryAcls([{ path: 'a', finalAcl: Buffer.from('acl') }])
   run.finish('incomplete', { ...end, verified: false })
-  expect(run.identitySecret()).toEqual(Buffer.from('needed'))
+  expect(run.temporaryIdentity()).toEqual(identity)
   run.removeTemporaryAcls(['a'])
   run.wipeIdentitySecret()
-  expect(run.identitySecret()).toBeNull()
+  expect(run.temporaryIdentity()).toBeNull()
   journal.close()
 })
 

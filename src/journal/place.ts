@@ -8,11 +8,27 @@ import { JournalProblem } from '../tree/errors.ts'
 const EXTENSION = '.journal'
 const UNDO_EXTENSION = '.undo'
 
-/** `$ZKFERRY_STATE`, else `$XDG_STATE_HOME/zkferry`, else `~/.local/state/zkferry`. */
+/** `$ZKFERRY_STATE`, else `$XDG_STATE_HOME/zkferry`, else `~/.local/state/zkferry`. @throws JournalProblem without a home */
 export function stateDirectory(env: Record<string, string | undefined> = process.env): string {
   if (env.ZKFERRY_STATE) return env.ZKFERRY_STATE
   if (env.XDG_STATE_HOME) return join(env.XDG_STATE_HOME, 'zkferry')
-  return join(env.HOME || homedir(), '.local', 'state', 'zkferry')
+  return join(env.HOME || home(), '.local', 'state', 'zkferry')
+}
+
+/** As in a container that runs as a number without a name. */
+function home(): string {
+  let [found, cause]: [string, unknown] = ['', undefined]
+  try {
+    found = homedir()
+  } catch (error) {
+    cause = error
+  }
+  // An empty one would be the folder where the command happens to run.
+  if (found !== '') return found
+  throw new JournalProblem(
+    'This user has no home folder to keep a journal in; name a file with --journal, or a folder in ZKFERRY_STATE.',
+    { cause },
+  )
 }
 
 /**

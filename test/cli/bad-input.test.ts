@@ -1,4 +1,5 @@
 /** Each of these ends at once: one sentence that names the value, the right exit code, nothing on stdout. */
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -191,6 +192,24 @@ test('without a command the help is shown on stderr, and the exit code says that
   expect(result.code).toBe(2)
   expect(result.stdout).toBe('')
   expect(result.stderr).toContain('Usage: zkferry')
+})
+
+test('a user without a home is told where else a journal may be', async () => {
+  const nowhere = { env: { ZKFERRY_STATE: '', HOME: '' } }
+  for (const args of [['copy', A, B], ['runs']]) {
+    const { code, stderr } = await cli(args, nowhere)
+    expect(code, stderr).toBe(6)
+    expect(stderr).toContain('--journal, or a folder in ZKFERRY_STATE')
+  }
+})
+
+test.skipIf(process.getuid?.() !== 0)('nor has a number that no user has', () => {
+  const { ZKFERRY_STATE: _, XDG_STATE_HOME: __, HOME: ___, ...env } = process.env
+  const program = `import { stateDirectory } from ${JSON.stringify(new URL('../../dist/journal/place.js', import.meta.url))}
+    process.setuid(54321)
+    try { stateDirectory() } catch (error) { console.log(error.name) }`
+  const said = spawnSync(process.execPath, ['--input-type=module', '-e', program], { env })
+  expect(String(said.stdout), String(said.stderr)).toBe('JournalProblem\n')
 })
 
 test('a state folder that cannot be made ends the copy: also below /proc, where mkdir says ENOENT for good', async () => {

@@ -1,6 +1,6 @@
 /** What a job overwrites or deletes can be brought back, exactly. */
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -443,6 +443,25 @@ describe('a disk that is full', () => {
     const again = await zkferry(args)
     expect([again.code, again.summary.znodes.deleted], again.stderr).toEqual([0, 102])
   })
+})
+
+test('a link that was planted beside the undo file ends the job with 6 before anything is touched', async () => {
+  const { from, to } = await pair('undo')
+  await plant(from, { '': null, a: 'new' })
+  await plant(to, { '': null, a: 'old' })
+  const jobs = [
+    (undo: string) => copied(from, to, '--merge', '--undo', undo),
+    (undo: string) => zkferry(['rmr', '--yes', '--undo', undo, to.location]),
+  ]
+  for (const job of jobs) {
+    const undo = join(folder(), 'u.undo')
+    symlinkSync(`${undo}.elsewhere`, `${undo}-journal`)
+    const { code, summary, stderr } = await job(undo)
+    expect(code, stderr).toBe(6)
+    expect(summary.message).toContain(`The undo file ${undo} cannot be made (`)
+    expect(String((await to.client.getData(to.at('a'))).data)).toBe('old')
+    expect(existsSync(`${undo}.elsewhere`)).toBe(false)
+  }
 })
 
 test('two copies onto one target keep what each of them overwrote in files of their own', async () => {

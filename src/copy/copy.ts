@@ -331,9 +331,9 @@ class Copy {
     for (let last: string | undefined; ; ) {
       const page = run.pending(1000, last)
       for (const { path, watermark, childHash, children } of page) {
-        directories.push(
-          new Directory(path, null, { inSource: true, inTarget: true, watermark, childHash, children }),
-        )
+        // The sums are of what was settled; of a directory that a proof found to differ, that is nothing.
+        const settled = watermark === null ? {} : { watermark, childHash, children }
+        directories.push(new Directory(path, null, { inSource: true, inTarget: true, ...settled }))
       }
       last = page.at(-1)?.path
       if (page.length < 1000) break

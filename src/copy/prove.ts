@@ -1,11 +1,12 @@
 /** The proof after a copy: both sides are read again, and what differs is copied and compared again, in rounds. */
-import type { Run } from '../journal/index.ts'
+import type { DirectoryRow, Run } from '../journal/index.ts'
 import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
+import type { Directory } from '../tree/directory.ts'
 import type { Consistency, JobContext } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
-import { type MarchOptions, march } from '../tree/march.ts'
+import { type Advance, type MarchOptions, march } from '../tree/march.ts'
 import { parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
@@ -17,6 +18,7 @@ import type { Formers } from './formers.ts'
 import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
 import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
+import { newRow } from './recorder.ts'
 import { lookedAgain, type Repaired, Repairer } from './repair.ts'
 import { StillToMake } from './still-to-make.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
@@ -49,20 +51,7 @@ export async function prove(
   await target.position()
   const begun = () => {
     const tally = new Tally(tallyOptions, context)
-    // What the journal says of a directory is what was proved of it, not what was read an hour ago.
-    tally.onSettled = (advances) =>
-      run?.record({
-        directories: advances
-          .filter((advance) => advance.done)
-          .map(({ directory }) => ({
-            path: directory.path,
-            state: 'done',
-            watermark: null,
-            childHash: directory.sourceSum.bytes(),
-            children: directory.children,
-            emptyTarget: false,
-          })),
-      })
+    if (run !== null) tally.onSettled = (advances, discovered) => recordProved(run, advances, discovered)
     tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
     return tally
   }
@@ -102,6 +91,25 @@ export async function prove(
   const still = whole && tally.moved === 0 && (await stoodStill(source, start))
   if (whole && run !== null) recordWhatStays(run, tally)
   return { tally, consistency: consistencyOf(tally, first, still), whole: whole && !signal.aborted }
+}
+
+/**
+ * What the journal says of a directory is what was proved of it, not what was read an hour ago. One that differs is to
+ * be copied again by whoever resumes this run: the hash of it is only complete with what becomes of the differences.
+ */
+function recordProved(run: Run, advances: readonly Advance[], discovered: readonly Directory[]): void {
+  const directories: DirectoryRow[] = []
+  for (const { directory, done } of advances) {
+    if (!done) continue
+    const childHash = directory.sourceSum.bytes()
+    const state = childHash.equals(directory.targetSum.bytes()) ? 'done' : 'pending'
+    const { path, children } = directory
+    const known = run.directory(path)
+    const same = known?.state === state && known.children === children && childHash.equals(known.childHash)
+    if (!same) directories.push({ path, state, watermark: null, childHash, children, emptyTarget: false })
+  }
+  const unknown = discovered.filter(({ path }) => run.directory(path) === null).map(newRow)
+  if (directories.length + unknown.length > 0) run.record({ directories, discovered: unknown })
 }
 
 /** Where the two still differ, what the target has is on record: it is what the next copy looks for. */

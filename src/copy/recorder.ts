@@ -72,7 +72,7 @@ function rowOf({ directory, watermark, done }: Advance): DirectoryRow {
   }
 }
 
-function newRow(directory: Directory): DirectoryRow {
+export function newRow(directory: Directory): DirectoryRow {
   return {
     path: directory.path,
     state: 'pending',

@@ -82,7 +82,7 @@ export class Tally implements MarchHand {
   znodes = 0
   /** The newest zxid on the target among what was seen. */
   newestTarget = 0n
-  onSettled: ((advances: Advance[]) => void) | null = null
+  onSettled: ((advances: Advance[], discovered: Directory[]) => void) | null = null
   /** Called when a second look found the source's side of a difference changed: its digest then, and now. */
   onSourceChanged: ((path: string, before: Buffer | null, now: Buffer | null) => void) | null = null
   /** Called for each target znode that a rule wants to look at; `compared` is false for what is in no digest. */
@@ -111,10 +111,10 @@ export class Tally implements MarchHand {
     this.#fail(directory.path, side, error)
   }
 
-  settled(advances: Advance[]): void {
+  settled(advances: Advance[], discovered: Directory[]): void {
     if (this.#options.countRead)
       this.#context.counts.directories += advances.filter((advance) => advance.done).length
-    this.onSettled?.(advances)
+    this.onSettled?.(advances, discovered)
   }
 
   #one(pair: MarchPair): void {
@@ -134,13 +134,17 @@ export class Tally implements MarchHand {
     const digests = pairDigests(pair, comparison.is === 'same')
     if (digests.source !== null) {
       this.sourceSum.add(digests.source)
-      pair.part?.sourceSum.add(digests.source)
-      if (pair.part !== null) pair.part.counted++
       this.znodes++
     }
-    if (digests.target !== null) {
-      this.targetSum.add(digests.target)
-      pair.part?.targetSum.add(digests.target)
+    if (digests.target !== null) this.targetSum.add(digests.target)
+    // What the user lets stand on the target is as it shall be.
+    const wanted = comparison.is === 'nothing' ? digests.target : digests.source
+    if (pair.part !== null) {
+      if (digests.target !== null) pair.part.targetSum.add(digests.target)
+      if (wanted !== null) {
+        pair.part.sourceSum.add(wanted)
+        pair.part.counted++
+      }
     }
     if (comparison.is === 'same') {
       if (this.#options.combined) emit({ type: 'combined', path: pair.path, mark: '=' })

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RandomStream } from '../../fixtures/random.ts'
 import { expectedReading, readIndependently } from '../helpers/native.ts'
-import { connect, many, Place, pair, place, plantMany } from '../helpers/places.ts'
+import { connect, many, Place, pair, parseAcl, place, plant, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
 import { expectWrittenOnce } from '../helpers/written-once.ts'
 import { freshJournal, type Outcome, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
@@ -123,6 +123,26 @@ test.each([
     await expectWrittenOnce(to)
   },
 )
+
+test('killed while it is verified: what the proof found missing is still to be copied', async () => {
+  const { from, to } = await pair('proof')
+  await plantMany(from, 20, 50)
+  await plant(from, { aa: null, 'aa/lost': 'precious', 'aa/lost/below': 'precious' })
+  await plant(to, { '': null, aa: null })
+  for (const { client, at } of [
+    { client: from.client, at: from.at('aa') },
+    { client: to.client, at: to.at('aa') },
+  ])
+    await client.setACL(at, [parseAcl('1:world:anyone')])
+  const args = ['copy', '--merge', '--journal', freshJournal(), from.location, to.location]
+  const verifying = /"type":"progress","phase":"verify","znodes":[1-9]/
+  const killed = await zkferryUntil([...args, '--concurrency', '1', '--rate', '500'], verifying, 'SIGKILL')
+  expect(killed.code).toBeNull()
+  const resumed = await zkferry([...args, '--no-verify'])
+  expect(resumed.of('run')[0]).toMatchObject({ resumed: true })
+  expect(resumed.code, resumed.stderr).toBe(3)
+  expect(await to.client.exists(to.at('aa/lost'))).toBeNull()
+})
 
 test('a second process on the same journal ends with 6 and names the first, which goes on', async () => {
   const { from, to } = await pair('both')

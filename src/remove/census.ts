@@ -16,7 +16,7 @@ export interface CensusOptions {
   /** Remove what is below the root, not the root itself. */
   keepRoot: boolean
   withEphemerals: boolean
-  /** Refuse when anything persistent is newer than this zxid: it is in no copy. `null`: do not look. */
+  /** Leave what is persistent and newer than this zxid, and refuse when it is counted: it is in no copy. `null`: do not look. */
   copiedUpTo: bigint | null
   /** Gets everything persistent before it is deleted; `null` to keep nothing. */
   undo: UndoRecord | null
@@ -70,7 +70,8 @@ export class Census implements MarchHand {
       this.bytes += stat.dataLength
       if (this.#options.dryRun)
         emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
-      this.#spool.append(pair.path, this.keeps ? stat.version : ANY_VERSION)
+      const seen = this.keeps || this.#options.copiedUpTo !== null
+      this.#spool.append(pair.path, seen ? stat.version : ANY_VERSION)
       if (acl !== null && !isEphemeral(stat)) formers.push({ path: pair.path, former: { stat, acl, data } })
     }
     const { undo } = this.#options

@@ -18,11 +18,16 @@ import { Census, type CensusOptions } from './census.ts'
 /** How often a znode that got children meanwhile is tried again. */
 const MAX_TRIES = 5
 
-/** `version`: what is kept, or −1 where nothing is. */
+/** `version`: what is kept, or in a copy; −1 where neither is asked for. */
 export interface Doomed {
   path: string
   version: number
 }
+
+const CHANGED = new ZnodeError(
+  'CHANGED',
+  'it changed after it was compared with its copy, so what it is now is in no copy',
+)
 
 function deletion({ path, version }: Doomed): Change {
   return { kind: 'delete', path, version, former: 'kept' }
@@ -105,8 +110,9 @@ export class Deleter {
 
   /** What was set after it was counted is kept as it is now. In the order of the paths, with what is there now. */
   async #keepAnew(changed: readonly Doomed[]): Promise<Doomed[]> {
-    const { undo } = this.#options
-    if (undo === null) return []
+    const { undo, copiedUpTo } = this.#options
+    if (copiedUpTo !== null) for (const { path } of changed) this.#fail(path, CHANGED)
+    if (copiedUpTo !== null || undo === null) return []
     const doomed: Doomed[] = []
     const paths = changed.map(({ path }) => path)
     await readFormers(paths, this.#location.settled, async (read) => {
@@ -127,14 +133,15 @@ export class Deleter {
     return doomed
   }
 
-  /** A child made meanwhile goes too, unless it is an ephemeral that the user did not agree to. */
+  /** A child made meanwhile goes too, unless it is an ephemeral that the user did not agree to, or is in no copy. */
   async #newChildren(path: string): Promise<boolean> {
     const spool = new PathSpool()
     try {
       const keeps = this.#options.undo !== null
       const below = new Census(spool, this.#options, this.#context, { below: true, keeps })
       const whole = await this.#count(below, path)
-      if (!whole || below.unread > 0 || (below.ephemerals > 0 && !this.#options.withEphemerals)) return false
+      if (!whole || below.unread > 0 || below.firstNewer !== null) return false
+      if (below.ephemerals > 0 && !this.#options.withEphemerals) return false
       await this.#options.undo?.synced()
       const doomed = [...spool.backward()].map((one) => ({ path: one.path, version: one.value }))
       await this.#refuseAnother()

@@ -2,10 +2,11 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest'
 import { openEnsemble } from '../../src/locations/ensemble.ts'
 import { parseEnsemble } from '../../src/locations/parse-location.ts'
 import { rmr } from '../../src/remove/rmr.ts'
+import type { UndoRecord } from '../../src/tree/contracts.ts'
 import { SafetyRefusal } from '../../src/tree/errors.ts'
 import { newCounts } from '../../src/tree/events.ts'
 import { type CliResult, cli } from '../cli/run-cli.ts'
@@ -204,45 +205,70 @@ describe('exit 7, and nothing is deleted', () => {
   })
 
   test('a znode was made after the comparison', async () => {
-    const from = await open('verified-from', '3.4.14')
-    await fill(from, TREE)
-    const location = await openEnsemble({
-      location: parseEnsemble(from.location, 'location'),
-      side: 'source',
-      auth: [],
-      sessionTimeoutMs: 30_000,
-      retryForMs: 30_000,
-      sessions: 1,
-      emit: () => {},
-    })
-    try {
-      const copiedUpTo = await location.position()
-      const options = { dryRun: false, maxDelete: null, keepRoot: false, withEphemerals: false }
-      const removal = (zxid: bigint) =>
-        rmr(
-          location,
-          {
-            ...options,
-            copiedUpTo: zxid,
-            concurrency: 4,
-            rate: null,
-            confirm: async () => true,
-            asks: false,
-            undo: null,
-          },
-          { emit: () => {}, counts: newCounts(), signal: new AbortController().signal },
-        )
-      await from.client.create(`${from.root}/a/late`, null)
-      await expect(removal(copiedUpTo)).rejects.toThrow(SafetyRefusal)
-      await expect(removal(copiedUpTo)).rejects.toThrow('such as a/late; nothing was deleted')
-      expect(await from.client.exists(`${from.root}/a/b`)).not.toBeNull()
-      expect(await removal(await location.position())).toMatchObject({ status: 'done' })
-      expect(await from.client.exists(from.root)).toBeNull()
-    } finally {
-      await location.close()
-    }
+    const { from, location, removal } = await opened()
+    const copiedUpTo = await location.position()
+    await from.client.create(`${from.root}/a/late`, null)
+    await expect(removal(copiedUpTo)).rejects.toThrow(SafetyRefusal)
+    await expect(removal(copiedUpTo)).rejects.toThrow('such as a/late; nothing was deleted')
+    expect(await from.client.exists(`${from.root}/a/b`)).not.toBeNull()
+    expect(await removal(await location.position())).toMatchObject({ status: 'done' })
+    expect(await from.client.exists(from.root)).toBeNull()
   })
 })
+
+const NO_RECORD: UndoRecord = {
+  keep: (znodes) => znodes.map(() => true),
+  synced: async () => {},
+  release: () => {},
+  forget: () => {},
+}
+
+test.each([
+  ['without an undo', null],
+  ['with one', NO_RECORD],
+])('what was made or changed after the count is in no copy, and stays, %s', async (_, undo) => {
+  const { from, location, removal } = await opened()
+  const result = await removal(await location.position(), undo, async () => {
+    await from.client.create(`${from.root}/a/late`, Buffer.from('precious'))
+    await from.client.setData(`${from.root}/c/d`, Buffer.from('precious'))
+  })
+  expect(result).toMatchObject({ status: 'incomplete' })
+  expect((await from.client.getData(`${from.root}/a/late`)).data?.toString()).toBe('precious')
+  expect((await from.client.getData(`${from.root}/c/d`)).data?.toString()).toBe('precious')
+  expect(await from.client.exists(`${from.root}/a/b`)).toBeNull()
+})
+
+/** A tree, and its removal in this process, with something that happens between the count and the first deletion. */
+async function opened() {
+  const from = await open('verified-from', '3.4.14')
+  await fill(from, TREE)
+  const location = await openEnsemble({
+    location: parseEnsemble(from.location, 'location'),
+    side: 'source',
+    auth: [],
+    sessionTimeoutMs: 30_000,
+    retryForMs: 30_000,
+    sessions: 1,
+    emit: () => {},
+  })
+  onTestFinished(() => location.close())
+  const options = { dryRun: false, maxDelete: null, keepRoot: false, withEphemerals: false }
+  const removal = (copiedUpTo: bigint, undo: UndoRecord | null = null, meanwhile = async () => {}) =>
+    rmr(
+      location,
+      {
+        ...options,
+        copiedUpTo,
+        concurrency: 4,
+        rate: null,
+        confirm: () => meanwhile().then(() => true),
+        asks: false,
+        undo,
+      },
+      { emit: () => {}, counts: newCounts(), signal: new AbortController().signal },
+    )
+  return { from, location, removal }
+}
 
 test('a journal that is none: exit 6', async () => {
   const from = await open('verified-from')

@@ -108,6 +108,7 @@ export class CopyHand implements MarchHand {
   async pairs(pairs: MarchPair[]): Promise<void> {
     for (const pair of pairs) this.#directoryCounters.see(pair)
     const decisions = pairs.map((pair) => this.#decide(pair))
+    for (const [at, pair] of pairs.entries()) this.#expect(pair, decisions[at] as Decision)
     const changes: Change[] = []
     const owners: (MarchPair | null)[] = []
     for (const [at, pair] of pairs.entries()) {
@@ -174,15 +175,23 @@ export class CopyHand implements MarchHand {
     return this.#recorder.known(path)
   }
 
+  /** What is to be done for its counter once its children are in. Its directory may be complete before it is. */
+  #expect(pair: MarchPair, decision: Decision): void {
+    if (pair.below === null || !this.#isOurs(pair)) return
+    // One without children on the source is brought up with the znode itself, and two at once would go too far.
+    const children = pair.source?.stat.numChildren ?? 0
+    pair.below.sequence = decision.do === 'keep' || children === 0 ? 0 : sequenceGoal(pair, this.#rules)
+  }
+
   async #bringCounters(pairs: MarchPair[], decisions: Decision[]): Promise<void> {
     const goals: CounterGoal[] = []
     for (const [at, pair] of pairs.entries()) {
       if (pair.failed || !this.#isOurs(pair)) continue
-      const decision = decisions[at] as Decision
-      if (pair.below !== null)
-        pair.below.sequence = decision.do === 'keep' ? 0 : sequenceGoal(pair, this.#rules)
-      const goal = goalOf(pair, decision, this.#rules)
-      if (goal !== null) goals.push(goal)
+      const goal = goalOf(pair, decisions[at] as Decision, this.#rules)
+      if (goal === null) continue
+      // Of one that had children when it was read, its directory does it.
+      if (pair.below?.sequence) goal.sequence = null
+      if (goal.sequence !== null || goal.version !== null) goals.push(goal)
     }
     if (goals.length === 0) return
     const failed = await this.#counters.bring(goals)

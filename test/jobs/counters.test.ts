@@ -1,11 +1,13 @@
 /** Sequence counters, and data versions that are counters: an application's next number is the one it would have been. */
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { recordedTree } from '../../fixtures/recorded.ts'
 import { CreateFlag, OPEN_ACL } from '../../src/zookeeper/index.ts'
+import { FaultProxy } from '../faults/proxy.ts'
 import { load, type Place, parseAcl, place, plant, type Version } from '../helpers/places.ts'
 import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { sharedServer } from '../servers/shared.ts'
 
 /** What an application gets that makes a sequential child there now. */
 async function nextChild(where: Place, below: string): Promise<string> {
@@ -132,6 +134,31 @@ test('onto a target that has a part already, the dry run names the steps that th
   expect(planned.summary).toMatchObject({ steps: 21 })
   expect(await numbersSpent(to, 'dir')).toBe(23)
   expect(await versionOf(to, 'id')).toBe(5)
+})
+
+test('a znode without children, of which the target has some, is brought up once over a slow link, too', async () => {
+  const { from, to } = await route('3.9.5', '3.9.5')
+  const names = Array.from({ length: 1500 }, (_, at) => `z${String(at).padStart(4, '0')}`)
+  await plant(from, Object.fromEntries([['', null], ...names.map((name) => [name, null])]))
+  // What takes a while to write, so that the directories are complete before it is.
+  await plant(from, Object.fromEntries(names.map((name) => [`${name}-`, 'x'.repeat(3000)])))
+  await plant(
+    to,
+    Object.fromEntries([
+      ['', null],
+      ...names.flatMap((name) => [
+        [name, null],
+        [`${name}/own`, null],
+      ]),
+    ]),
+  )
+  await Promise.all(names.map((name) => spend(from, name, 50)))
+  const proxy = await FaultProxy.before(sharedServer('3.9.5').port, { record: false })
+  onTestFinished(() => proxy.close())
+  proxy.pace.delayMs = 10
+  const copy = await zkferry(['copy', '--merge', from.location, proxy.connectString + to.root])
+  expect(copy.code, copy.stderr).toBe(0)
+  expect(await Promise.all(names.map((name) => numbersSpent(to, name)))).toEqual(names.map(() => 50))
 })
 
 describe('children that only lead to what is included', () => {

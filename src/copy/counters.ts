@@ -28,9 +28,10 @@ export interface CounterGoal {
   data: Data
 }
 
-/** The same without the steps that others will take. */
-export function lessened(goal: CounterGoal, steps: number): CounterGoal {
-  return goal.sequence === null ? goal : { ...goal, sequence: goal.sequence - steps }
+/** The same without the steps that are taken later; where nobody knows how many those are, its sequence stays. */
+export function lessened(goal: CounterGoal, later: number | null): CounterGoal {
+  if (goal.sequence === null) return goal
+  return { ...goal, sequence: later === null ? null : goal.sequence - later }
 }
 
 export class Counters {

@@ -146,7 +146,7 @@ async function bringCounters(
   }
   if (goals.length === 0) return
   const unmade = await new StillToMake(source, target, filter).count(goals.map((goal) => goal.path))
-  await counters.bring(goals.map((goal, at) => lessened(goal, unmade[at] as number)))
+  await counters.bring(goals.map((goal, at) => lessened(goal, unmade[at] as number | null)))
 }
 
 /** A directory's hash on record follows a change by one subtraction and one addition. */

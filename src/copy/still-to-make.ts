@@ -28,21 +28,21 @@ export class StillToMake {
     this.#filter = filter
   }
 
-  /** How many each of these is still to get. */
-  async count(paths: readonly string[]): Promise<number[]> {
-    const counts: number[] = []
+  /** How many each of these is still to get; `null` where that cannot be seen. */
+  async count(paths: readonly string[]): Promise<(number | null)[]> {
+    const counts: (number | null)[] = []
     for (let at = 0; at < paths.length; at += BATCH)
       counts.push(...(await this.#count(paths.slice(at, at + BATCH))))
     return counts
   }
 
-  async #count(paths: readonly string[]): Promise<number[]> {
+  async #count(paths: readonly string[]): Promise<(number | null)[]> {
     const lane = this.#source.lane(0n)
     const [there, here] = await Promise.all([lane.list(paths), this.#target.settled.list(paths)])
-    const counts: number[] = []
+    const counts: (number | null)[] = []
     for (const [at, path] of paths.entries()) {
       const [listed, made] = [there[at], here[at]] as (ListReply | ZnodeError)[]
-      if (!isList(listed) || !isList(made)) counts.push(0)
+      if (!isList(listed) || !isList(made)) counts.push(null)
       else counts.push(await this.#missing(path, listed.names, new Set(made.names), lane))
     }
     return counts
@@ -90,9 +90,9 @@ export class StillToMake {
   }
 }
 
-/** Ephemerals are not copied: theirs are steps that nobody else takes. */
+/** What cannot be read now is made by whoever may read it. Ephemerals are not copied: nobody else takes their steps. */
 function mayBeMade(reply: StatReply | ZnodeError): boolean {
-  return !(reply instanceof ZnodeError) && !isEphemeral(reply.stat)
+  return reply instanceof ZnodeError ? !reply.gone : !isEphemeral(reply.stat)
 }
 
 function isList(reply: ListReply | ZnodeError | undefined): reply is ListReply {

@@ -43,11 +43,9 @@ async function versionOf(where: Place, below: string): Promise<number | undefine
 
 const ALICE = 'alice:secret'
 const AS_ALICE = { ZKFERRY_SOURCE_AUTH: `digest ${ALICE}`, ZKFERRY_TARGET_AUTH: `digest ${ALICE}` }
-/** All for alice, to whom alone it is shown as it is. */
-const MASKED_TO_OTHERS = [
-  `31:digest:alice:${createHash('sha1').update(ALICE).digest('base64')}`,
-  '1:world:anyone',
-].map(parseAcl)
+const ALICES = [parseAcl(`31:digest:alice:${createHash('sha1').update(ALICE).digest('base64')}`)]
+/** It is shown as it is to alice alone. */
+const MASKED_TO_OTHERS = [...ALICES, parseAcl('1:world:anyone')]
 
 async function route(from: Version, to: Version): Promise<{ from: Place; to: Place }> {
   return { from: await place(from, 'counters-from'), to: await place(to, 'counters-to') }
@@ -159,6 +157,19 @@ test('a znode without children, of which the target has some, is brought up once
   const copy = await zkferry(['copy', '--merge', from.location, proxy.connectString + to.root])
   expect(copy.code, copy.stderr).toBe(0)
   expect(await Promise.all(names.map((name) => numbersSpent(to, name)))).toEqual(names.map(() => 50))
+})
+
+test('children that cannot be read yet count when they are made, and not before', async () => {
+  const { from, to } = await route('3.9.5', '3.9.5')
+  await plant(from, { '': null, queue: null })
+  for (let at = 0; at < 5; at++) await nextChild(from, 'queue')
+  for (const at of [1, 3]) await from.client.setACL(from.at(`queue/n-000000000${at}`), ALICES)
+  const args = ['copy', from.location, to.location]
+  expect((await zkferry(args)).code).toBe(3)
+  expect(await numbersSpent(to, 'queue')).toBe(3)
+  const whole = await zkferry(args, { env: AS_ALICE })
+  expect(whole.code, whole.stderr).toBe(0)
+  expect(await numbersSpent(to, 'queue')).toBe(5)
 })
 
 describe('children that only lead to what is included', () => {

@@ -80,5 +80,10 @@ export function outcomeOfError(error: unknown, circumstances: Circumstances): Ou
   if (error instanceof Interrupted) {
     return { status: 'interrupted', exitCode: exitCodeOfStatus('interrupted', circumstances) }
   }
-  return { status: 'failed', exitCode: ExitCode.bug }
+  return { status: 'failed', exitCode: isOutOfFiles(error) ? ExitCode.usage : ExitCode.bug }
+}
+
+/** The system lets this process open no more files, be it only the program's own. */
+export function isOutOfFiles(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException | null)?.code ?? '')
 }

@@ -1,7 +1,7 @@
 /** The process: the only place that exits. */
 import { escapeText } from '../report/escape.ts'
 import { StreamOutput, unwritten } from '../report/output.ts'
-import { ExitCode } from './exit-codes.ts'
+import { ExitCode, isOutOfFiles } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { bug } from './sentence.ts'
 import { version } from './version.ts'
@@ -27,7 +27,7 @@ async function main(args: string[]): Promise<number> {
   // Until a job has taken over.
   let crash = (error: unknown): void => {
     io.stderr.line(`zkferry: ${escapeText(bug(error, false).line)}`)
-    process.exit(ExitCode.bug)
+    process.exit(isOutOfFiles(error) ? ExitCode.usage : ExitCode.bug)
   }
   process.on('uncaughtException', (error) => crash(error))
   process.on('unhandledRejection', (error) => crash(error))

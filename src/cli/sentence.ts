@@ -3,7 +3,7 @@
 import { Interrupted, JournalProblem, LocationProblem, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { JobResult } from '../tree/events.ts'
 import { plural } from '../tree/plural.ts'
-import { ExitCode } from './exit-codes.ts'
+import { ExitCode, isOutOfFiles } from './exit-codes.ts'
 
 export interface Ended {
   error: unknown
@@ -24,8 +24,12 @@ export function sentenceFor(ended: Ended): { line: string; stack: string[] } {
   return bug(error, ended.verbose)
 }
 
+const OUT_OF_FILES =
+  'The system lets zkferry open no more files; raise the limit, such as with "ulimit -n 1024", and run it again.'
+
 /** What was thrown where nobody expected it. */
 export function bug(error: unknown, verbose: boolean): { line: string; stack: string[] } {
+  if (isOutOfFiles(error)) return { line: OUT_OF_FILES, stack: [] }
   const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
   const advice = verbose ? '' : '; run it again with --verbose for the details'
   const frames =

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { cli } from './run-cli.ts'
+import { BIN, cli } from './run-cli.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'zkferry-bad-'))
 const A = '127.0.0.1:1/a'
@@ -192,6 +192,20 @@ test('without a command the help is shown on stderr, and the exit code says that
   expect(result.code).toBe(2)
   expect(result.stdout).toBe('')
   expect(result.stderr).toContain('Usage: zkferry')
+})
+
+test('where the system lets it open no more files, that is said: it is no bug', async () => {
+  // How many Node itself needs differs; below that it is Node that complains.
+  const limits = [22, 24, 26, 28, 30, 32]
+  const ended = limits.map((limit) => {
+    const command = `ulimit -n ${limit}; exec "$0" "$@"`
+    const args = [process.execPath, BIN, 'digest', '--retry-for', '0s', A]
+    return spawnSync('sh', ['-c', command, ...args], { encoding: 'utf8' })
+  })
+  const told = ended.filter(({ stderr }) => stderr.includes('zkferry: The system lets zkferry open no more'))
+  expect(told.length, ended.map(({ stderr }) => stderr).join('\n')).toBeGreaterThan(0)
+  for (const { status } of told) expect(status).toBe(2)
+  for (const { stderr } of ended) expect(stderr).not.toContain('This is a bug')
 })
 
 test('a user without a home is told where else a journal may be', async () => {

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { ParsedLocation } from '../locations/parse-location.ts'
 import { UsageProblem } from '../tree/errors.ts'
 import { readSecret } from './auth.ts'
+import type { Shell } from './shell.ts'
 import { count } from './values.ts'
 
 const VARIABLE = 'ZKFERRY_ARCHIVE_PASSPHRASE'
@@ -53,11 +54,12 @@ export function addArchiveTargetOptions(command: Command): Command {
 }
 
 /** Asked only when there is something to encrypt or decrypt; `null` when none is given. @throws UsageProblem */
-export function passphraseOf(flags: PassphraseFlags, env: NodeJS.ProcessEnv): () => Promise<Buffer | null> {
+export function passphraseOf(flags: PassphraseFlags, { io, context }: Shell): () => Promise<Buffer | null> {
   let asked: Promise<Buffer | null> | null = null
   const ask = async () => {
     const { passphraseFile: file, passphraseCommand: command } = flags
-    const secret = await readSecret({ flag: '--passphrase', file, command, variables: [VARIABLE] }, env)
+    const source = { flag: '--passphrase', file, command, variables: [VARIABLE] }
+    const secret = await readSecret(source, io.env, context.signal)
     if (secret === null) return null
     // Editors and echo end a line; a passphrase does not hold its end.
     const text = secret.from === 'variable' ? secret.text : secret.text.replace(/\r?\n$/, '')

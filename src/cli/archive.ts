@@ -152,7 +152,7 @@ async function prune(shell: Shell, { file, tree }: Place, flags: ArchiveCommandF
     dropComplete: flags.dropComplete === true,
     tree,
   }
-  const pruning = await Pruning.plan(file, passphraseOf(flags, shell.io.env), rules, dryRun)
+  const pruning = await Pruning.plan(file, passphraseOf(flags, shell), rules, dryRun)
   shell.onEnd(pruning, () => pruning.close())
   const { dropped, spared } = pruning
   const table = generationsTable(dropped)
@@ -189,7 +189,7 @@ async function open(shell: Shell, { file }: Place, flags: ArchiveCommandFlags): 
   const { openArchive } = await import('../locations/archive/archive-file.ts')
   const { onSide } = await import('../locations/archive/problems.ts')
   try {
-    const archive = await openArchive(file, passphraseOf(flags, shell.io.env))
+    const archive = await openArchive(file, passphraseOf(flags, shell))
     shell.onEnd(archive, () => archive.close())
     // What is wrong with them is told here, and not where they are used.
     archive.generations()

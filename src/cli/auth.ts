@@ -3,9 +3,12 @@
  * from the command line. Nothing here repeats a line in a message: it may be the secret itself.
  */
 import { spawn } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
-import { UsageProblem } from '../tree/errors.ts'
+import { open } from 'node:fs/promises'
+import { Interrupted, UsageProblem } from '../tree/errors.ts'
 import { type AuthInfo, isSasl } from '../zookeeper/auth.ts'
+
+/** Of a file or an output that holds secrets: more is something else. */
+const MOST_BYTES = 1024 * 1024
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/i
 
@@ -19,8 +22,12 @@ export interface AuthSource {
 }
 
 /** @throws UsageProblem for what is missing, unreadable, failing or malformed. */
-export async function readIdentities(source: AuthSource, env: NodeJS.ProcessEnv): Promise<AuthInfo[]> {
-  const secret = await readSecret(source, env)
+export async function readIdentities(
+  source: AuthSource,
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): Promise<AuthInfo[]> {
+  const secret = await readSecret(source, env, signal)
   if (secret === null) return []
   const identities = parseIdentities(secret.text, secret.origin)
   if (identities.length > 0 || secret.from === 'variable') return identities
@@ -34,8 +41,12 @@ export interface Secret {
   from: 'file' | 'command' | 'variable'
 }
 
-/** `null` when none is given. @throws UsageProblem for what is missing, unreadable or failing. */
-export async function readSecret(source: AuthSource, env: NodeJS.ProcessEnv): Promise<Secret | null> {
+/** `null` when none is given. @throws UsageProblem for what is missing, unreadable, too long or failing; Interrupted */
+export async function readSecret(
+  source: AuthSource,
+  env: NodeJS.ProcessEnv,
+  signal?: AbortSignal,
+): Promise<Secret | null> {
   const { flag, file, command } = source
   if (file !== undefined && command !== undefined) {
     throw new UsageProblem(`${flag}-file and ${flag}-command cannot be used together; leave one out.`)
@@ -44,7 +55,7 @@ export async function readSecret(source: AuthSource, env: NodeJS.ProcessEnv): Pr
     return { text: await read(file, flag), origin: `${flag}-file ${file}`, from: 'file' }
   if (command !== undefined) {
     const origin = `${flag}-command${programOf(command)}`
-    return { text: await run(command, origin), origin, from: 'command' }
+    return { text: await run(command, origin, signal), origin, from: 'command' }
   }
   const variable = source.variables.find((name) => env[name])
   return variable === undefined ? null : { text: env[variable] as string, origin: variable, from: 'variable' }
@@ -91,8 +102,19 @@ export function parseIdentities(text: string, origin: string): AuthInfo[] {
 
 async function read(file: string, flag: string): Promise<string> {
   try {
-    return await readFile(file, 'utf8')
+    const handle = await open(file)
+    try {
+      const bytes = Buffer.alloc(MOST_BYTES + 1)
+      let length = 0
+      for (let more = 1; more > 0 && length < bytes.length; length += more)
+        more = (await handle.read(bytes, length)).bytesRead
+      if (length > MOST_BYTES) throw tooLong(`${flag}-file ${file}`)
+      return bytes.toString('utf8', 0, length)
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
+    if (error instanceof UsageProblem) throw error
     const { code } = error as NodeJS.ErrnoException
     const reason = code === 'ENOENT' ? 'does not exist' : `cannot be read (${code})`
     throw new UsageProblem(`${flag}-file ${file} ${reason}.`, { cause: error })
@@ -100,15 +122,37 @@ async function read(file: string, flag: string): Promise<string> {
 }
 
 /** The command's stdout. Its stderr goes to ours, so that it can ask or complain for itself. */
-function run(command: string, name: string): Promise<string> {
+function run(command: string, name: string, signal?: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new Interrupted(''))
     const child = spawn('/bin/sh', ['-c', command], { stdio: ['inherit', 'pipe', 'inherit'] })
     const chunks: Buffer[] = []
-    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk))
+    let length = 0
+    const end = (problem: Error) => {
+      reject(problem)
+      child.kill()
+      // What it has started may go on, and is not waited for.
+      child.stdout.destroy()
+      child.unref()
+    }
+    const interrupt = () => end(new Interrupted(''))
+    signal?.addEventListener('abort', interrupt, { once: true })
+    child.stdout.on('data', (chunk: Buffer) => {
+      chunks.push(chunk)
+      length += chunk.length
+      if (length > MOST_BYTES) end(tooLong(`The output of ${name}`))
+    })
     child.on('error', (error) => reject(new UsageProblem(`${name} could not be started (${error.message}).`)))
-    child.on('close', (code, signal) => {
+    child.on('close', (code, killed) => {
+      signal?.removeEventListener('abort', interrupt)
       if (code === 0) resolve(Buffer.concat(chunks).toString('utf8'))
-      else reject(new UsageProblem(`${name} failed (${signal ?? `exit code ${code}`}).`))
+      else reject(new UsageProblem(`${name} failed (${killed ?? `exit code ${code}`}).`))
     })
   })
+}
+
+function tooLong(what: string): UsageProblem {
+  return new UsageProblem(
+    `${what} is longer than 1 MiB, and no secret is; name one that holds the secret alone.`,
+  )
 }

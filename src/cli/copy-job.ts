@@ -31,7 +31,6 @@ export async function runCopy(
   authFlags: Record<string, unknown>,
 ): Promise<JobResult> {
   const { flags } = request
-  const { io } = shell
   const filter = await makeFilter(flags)
   const aclMap = await readAclMap(flags)
   noteStrayIdentity(shell)
@@ -40,8 +39,8 @@ export async function runCopy(
   if (!flags.sequence) note(shell, 'sequence counters are left as they are (--no-sequence)')
   if (!flags.verify) note(shell, 'the target is not verified (--no-verify)')
   const [sourceAuth, targetAuth] = [
-    await identities(authFlags, 'source', io.env),
-    await identities(authFlags, 'target', io.env),
+    await identities(authFlags, 'source', shell),
+    await identities(authFlags, 'target', shell),
   ]
   const from = await secured(shell, request.source, authFlags, 'source')
   const to = await secured(shell, request.target, authFlags, 'target')

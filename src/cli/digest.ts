@@ -80,7 +80,7 @@ async function run(shell: Shell, text: string, flags: DigestFlags): Promise<JobR
   checkArchiveSourceFlags(flags, [at])
   checkDatadirFlags(flags, [at])
   const filter = await makeFilter(flags)
-  const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
+  const auth = await identities(flags as unknown as Record<string, unknown>, null, shell)
   const secure = await secured(shell, at, flags as unknown as Record<string, unknown>, null)
   const location = await openSource(shell, { location: secure, side: 'source', auth, flags })
   const { emit } = shell.context

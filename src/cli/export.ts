@@ -98,7 +98,7 @@ async function run(shell: Shell, text: string, flags: ExportCommandFlags): Promi
   checkArchiveSourceFlags(flags, [at])
   checkDatadirFlags(flags, [at])
   const filter = await makeFilter(flags)
-  const auth = await identities(flags as unknown as Record<string, unknown>, null, shell.io.env)
+  const auth = await identities(flags as unknown as Record<string, unknown>, null, shell)
   const secure = await secured(shell, at, flags as unknown as Record<string, unknown>, null)
   // The format of what is written says nothing of what is read.
   const opening = { location: secure, side: 'source' as const, auth, flags: { ...flags, format: undefined } }

@@ -145,7 +145,7 @@ export function authFlag(side: Side | null): string {
 export async function identities(
   flags: Record<string, unknown>,
   side: Side | null,
-  env: NodeJS.ProcessEnv,
+  { io, context }: Shell,
   only = side === null,
 ) {
   const stem = side === null ? 'auth' : `${side}Auth`
@@ -157,7 +157,8 @@ export async function identities(
       command: flags[`${stem}Command`] as string | undefined,
       variables: only ? [...variables, 'ZKFERRY_AUTH'] : variables,
     },
-    env,
+    io.env,
+    context.signal,
   )
 }
 

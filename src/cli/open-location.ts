@@ -75,7 +75,7 @@ async function openArchiveAt(
   flags: FileFlags,
 ): Promise<TreeSource> {
   const { openArchiveSource } = await import('../locations/archive/open.ts')
-  const passphrase = passphraseOf(flags, shell.io.env)
+  const passphrase = passphraseOf(flags, shell)
   const generation = flags.generation ?? null
   const tell = (message: string) => note(shell, message)
   return openArchiveSource({ file, path, side, name, generation, passphrase, note: tell })
@@ -126,7 +126,7 @@ async function openArchiveToWrite(
   flags: FileFlags,
 ): Promise<TreeTarget> {
   const { openArchiveTarget } = await import('../locations/archive/open.ts')
-  const passphrase = passphraseOf(flags, shell.io.env)
+  const passphrase = passphraseOf(flags, shell)
   const { compress: compression = 'gzip', encrypt = false } = flags
   return openArchiveTarget({ file, path, name, compression, encrypt, passphrase })
 }

@@ -96,8 +96,8 @@ async function run(shell: Shell, text: string, flags: RmrFlags): Promise<JobResu
     throw new UsageProblem('rmr needs --yes when there is no terminal to ask on.')
   }
   const authFlags = flags as unknown as Record<string, unknown>
-  const auth = await identities(authFlags, null, shell.io.env)
-  const targetAuth = await identities(authFlags, 'target', shell.io.env)
+  const auth = await identities(authFlags, null, shell)
+  const targetAuth = await identities(authFlags, 'target', shell)
   // Where it is compared with its copy it is the source, also in what is said of it.
   const side = flags.ifVerified === undefined ? 'target' : 'source'
   const secure = await secured(shell, at, authFlags, null)

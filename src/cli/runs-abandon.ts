@@ -29,7 +29,7 @@ export async function abandon(
   if (left === 0) run.abandon()
   else {
     const authFlags = flags as unknown as Record<string, unknown>
-    const auth = await identities(authFlags, 'target', shell.io.env, true)
+    const auth = await identities(authFlags, 'target', shell, true)
     const location = await openTarget(shell, {
       location: await secured(shell, parseLocation(target, 'target'), authFlags, 'target', true),
       side: 'target',

@@ -124,6 +124,7 @@ async function readPassword(
       variables: only ? [...variables, 'ZKFERRY_TLS_PASSWORD'] : variables,
     },
     shell.io.env,
+    shell.context.signal,
   )
   // Editors and echo end a file with a newline that belongs to no password.
   return secret?.text.replace(/\r?\n$/, '')

@@ -144,8 +144,8 @@ async function againstSource(shell: Shell, from: string, to: string, flags: Veri
   const options = await jobOptions(flags)
   noteStrayIdentity(shell)
   const auth = authFlags(flags)
-  const sourceAuth = await identities(auth, 'source', shell.io.env)
-  const targetAuth = await identities(auth, 'target', shell.io.env)
+  const sourceAuth = await identities(auth, 'source', shell)
+  const targetAuth = await identities(auth, 'target', shell)
   const sourceAt = await secured(shell, plainSource, auth, 'source')
   const targetAt = await secured(shell, plainTarget, auth, 'target')
   return withMarks(shell, flags.combined, async (context) => {
@@ -184,7 +184,7 @@ async function againstJournal(
   const finished = reader.latestFinished()
   if (!finished) throw new UsageProblem(`The journal ${file} has no finished copy to compare with.`)
   if (flags.ignore) throw new UsageProblem('--ignore comes from the journal; leave it out.')
-  const auth = await identities(authFlags(flags), 'target', shell.io.env, true)
+  const auth = await identities(authFlags(flags), 'target', shell, true)
   const targetAt = await secured(shell, plain, authFlags(flags), 'target', true)
   const target = await openTargetWith(flags.client, shell, {
     location: targetAt,

@@ -1,8 +1,9 @@
-import { mkdtempSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { type AuthSource, parseIdentities, readIdentities } from '../../src/cli/auth.ts'
+import { Interrupted } from '../../src/tree/errors.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'zkferry-auth-'))
 const none: AuthSource = { flag: '--source-auth', file: undefined, command: undefined, variables: [] }
@@ -54,5 +55,28 @@ describe('where identities come from', () => {
       '--source-auth-command (echo …) failed (exit code 3).',
     )
     await expect(readIdentities({ ...none, command: 'kill -9 $$' }, {})).rejects.toThrow('failed (SIGKILL)')
+  })
+
+  test('what is too long to be one is not read to its end', async () => {
+    const sentence = 'is longer than 1 MiB, and no secret is'
+    await expect(readIdentities({ ...none, file: '/dev/zero' }, {})).rejects.toThrow(
+      `--source-auth-file /dev/zero ${sentence}`,
+    )
+    await expect(readIdentities({ ...none, command: 'yes' }, {})).rejects.toThrow(
+      `--source-auth-command (yes …) ${sentence}`,
+    )
+  })
+
+  test('an interruption does not wait for a command', async () => {
+    const controller = new AbortController()
+    const started = join(folder, 'started')
+    const command = `touch ${started}; exec sleep 3600`
+    const read = expect(readIdentities({ ...none, command }, {}, controller.signal)).rejects.toThrow(
+      Interrupted,
+    )
+    await vi.waitFor(() => expect(existsSync(started)).toBe(true), { timeout: 30_000, interval: 20 })
+    controller.abort()
+    await read
+    await expect(readIdentities({ ...none, command }, {}, controller.signal)).rejects.toThrow(Interrupted)
   })
 })

@@ -15,6 +15,7 @@ import { readFormers } from '../tree/formers.ts'
 import type { Advance } from '../tree/march.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
 import { parentPath } from '../tree/path.ts'
+import type { Stat } from '../tree/znode.ts'
 import { isPassing } from './repair.ts'
 
 const BATCH = 256
@@ -23,10 +24,12 @@ const CHANGED = 'it changed on the target since it was read, so it was not delet
 interface Doomed {
   path: string
   version: number
+  /** One that was deleted and made anew has the same version, but another mzxid. */
+  mzxid: bigint
 }
 
 export class Extras {
-  /** Parents before children. The value is the version that was read. */
+  /** Parents before children, with the version and the mzxid that were read. */
   readonly #spool = new PathSpool()
   /** Paths that must stay because something below them does. */
   readonly #staying = new Set<string>()
@@ -44,7 +47,8 @@ export class Extras {
       this.#stay(pair.path, 'ephemeral')
       return
     }
-    this.#spool.append(pair.path, pair.target.stat.version)
+    const { version, mzxid } = pair.target.stat
+    this.#spool.append(pair.path, version, mzxid)
   }
 
   /** A directory whose excluded children are not ours to delete stays too. */
@@ -57,12 +61,12 @@ export class Extras {
   /** What a deletion would take, children first. */
   *doomed(onStay?: (path: string) => void): Generator<Doomed> {
     const staying = new Set(this.#staying)
-    for (const { path, value } of this.#spool.backward()) {
+    for (const { path, value, zxid } of this.#spool.backward()) {
       if (staying.has(path)) {
         onStay?.(path)
         const parent = parentPath(path)
         if (parent !== null) staying.add(parent)
-      } else yield { path, version: value }
+      } else yield { path, version: value, mzxid: zxid }
     }
   }
 
@@ -113,9 +117,9 @@ export class Extras {
       const reply = still[at]
       return reply instanceof ZnodeError ? reply.gone : reply !== undefined && isEphemeral(reply.stat)
     })
-    if (!keeps) return this.#deleteNow(doomed, () => 'kept', target)
-    const versions = new Map(doomed.map(({ path, version }) => [path, version]))
-    await readFormers([...versions.keys()], target.settled, async (read) => {
+    if (!keeps) return this.#deleteNow(await this.#asRead(doomed, target), () => 'kept', target)
+    const known = new Map(doomed.map((one) => [one.path, one]))
+    await readFormers([...known.keys()], target.settled, async (read) => {
       const formers = new Map<string, Former>()
       for (const { path, former } of read) {
         if (former === null) this.#context.counts.deleted++
@@ -125,12 +129,23 @@ export class Extras {
             former.code,
             `it cannot be read, so it could not be brought back: ${former.message}; --no-undo deletes it all the same`,
           )
-        else if (isEphemeral(former.stat) || former.stat.version !== versions.get(path))
-          this.#fail(path, 'BADVERSION', CHANGED)
+        else if (isAnother(former.stat, known.get(path) as Doomed)) this.#fail(path, 'BADVERSION', CHANGED)
         else formers.set(path, former)
       }
-      const readable = [...formers.keys()].map((path) => ({ path, version: versions.get(path) as number }))
+      const readable = [...formers.keys()].map((path) => known.get(path) as Doomed)
       await this.#deleteNow(readable, (path) => formers.get(path) as Former, target)
+    })
+  }
+
+  /** Looked at through the writing session, so that nothing that we wrote is missed. What is another by now is left. */
+  async #asRead(doomed: Doomed[], target: TreeTarget): Promise<Doomed[]> {
+    const replies = await target.settled.stat(doomed.map((one) => one.path))
+    return doomed.filter((one, at) => {
+      const reply = replies[at]
+      // What cannot be seen is deleted by its version.
+      if (reply === undefined || reply instanceof ZnodeError || !isAnother(reply.stat, one)) return true
+      this.#fail(one.path, 'BADVERSION', CHANGED)
+      return false
     })
   }
 
@@ -171,4 +186,8 @@ export class Extras {
     for (let parent = parentPath(path); parent !== null; parent = parentPath(parent))
       this.#staying.add(parent)
   }
+}
+
+function isAnother(stat: Stat, { version, mzxid }: Doomed): boolean {
+  return isEphemeral(stat) || stat.version !== version || stat.mzxid !== mzxid
 }

@@ -7,10 +7,15 @@ const PAGE = 1000
 export interface SpooledPath {
   path: string
   value: number
+  /** Which znode it was: `mzxid`, say. 64-bit numbers are exact. */
+  zxid: bigint
 }
 
-interface StoredPath extends SpooledPath {
+interface StoredPath {
   number: number
+  path: string
+  value: number
+  zxid: string
 }
 
 /**
@@ -31,17 +36,17 @@ export class PathSpool {
     this.#db.pragma('synchronous = OFF')
     this.#db.pragma('cache_size = -4096')
     this.#db.exec(
-      'CREATE TABLE paths (number INTEGER PRIMARY KEY, path TEXT NOT NULL, value NUMERIC NOT NULL)',
+      'CREATE TABLE paths (number INTEGER PRIMARY KEY, path TEXT NOT NULL, value NUMERIC NOT NULL, zxid TEXT NOT NULL)',
     )
-    this.#insert = this.#db.prepare('INSERT INTO paths VALUES (?, ?, ?)')
+    this.#insert = this.#db.prepare('INSERT INTO paths VALUES (?, ?, ?, ?)')
   }
 
   get size(): number {
     return this.#stored + this.#buffer.length
   }
 
-  append(path: string, value = 0): void {
-    this.#buffer.push({ path, value })
+  append(path: string, value = 0, zxid = 0n): void {
+    this.#buffer.push({ path, value, zxid })
     if (this.#buffer.length >= PAGE) this.#flush()
   }
 
@@ -66,7 +71,7 @@ export class PathSpool {
     let from = start
     for (;;) {
       const rows = spooling(() => page.all(from, PAGE))
-      for (const { path, value } of rows) yield { path, value }
+      for (const { path, value, zxid } of rows) yield { path, value, zxid: BigInt(zxid) }
       const last = rows.at(-1)
       if (last === undefined || rows.length < PAGE) return
       from = last.number
@@ -78,7 +83,8 @@ export class PathSpool {
     if (rows.length === 0) return
     spooling(() =>
       this.#db.transaction(() => {
-        for (const { path, value } of rows) this.#insert.run(++this.#stored, path, value)
+        for (const { path, value, zxid } of rows)
+          this.#insert.run(++this.#stored, path, value, zxid.toString())
       })(),
     )
     this.#buffer = []

@@ -6,13 +6,14 @@ test('paths come back forward and backward, across pages and what is still buffe
   const rows = Array.from({ length: 3456 }, (_, i) => ({
     path: `d/${i}/ü`,
     value: i * 1.5,
+    zxid: (1n << 62n) + BigInt(i),
   }))
-  for (const { path, value } of rows) spool.append(path, value)
+  for (const { path, value, zxid } of rows) spool.append(path, value, zxid)
   expect(spool.size).toBe(rows.length)
   expect([...spool.forward()]).toEqual(rows)
   expect([...spool.backward()]).toEqual(rows.toReversed())
   spool.append('last')
-  expect(spool.backward().next().value).toEqual({ path: 'last', value: 0 })
+  expect(spool.backward().next().value).toEqual({ path: 'last', value: 0, zxid: 0n })
   expect(spool.size).toBe(rows.length + 1)
   spool.close()
 })

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { pair, plant } from '../helpers/places.ts'
 import { readTree } from '../helpers/read-tree.ts'
 import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { eventually } from '../zookeeper/helpers.ts'
 
 const DELETE = ['copy', '--merge', '--delete', '--yes', '--rounds', '0']
 
@@ -65,6 +66,28 @@ test('rule 5: nothing is deleted that changed since it was read', async () => {
   expect(summary.status).toBe('incomplete')
   expect((await to.client.getData(to.at('a-live'))).data?.toString()).toBe('somebody works here')
 })
+
+test.each([[[]], [['--no-undo']]])(
+  'rule 5: nor what was deleted and made anew since: %j',
+  async (options) => {
+    const { from, to } = await pair('rule5')
+    const wide = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`z${at}`, null]))
+    await plant(from, { '': null, ...wide })
+    await plant(to, { '': null, 'a-live': 'before' })
+    const args = [...DELETE, ...options, '--rate', '300', '--no-verify', from.location, to.location]
+    const copying = zkferry(args)
+    // Once its neighbours are there, it was read.
+    await eventually(async () => expect(await to.client.exists(to.at('z0'))).not.toBeNull())
+    await to.client.delete(to.at('a-live'))
+    await to.client.create(to.at('a-live'), Buffer.from('somebody works here'))
+    const { code, of, stderr } = await copying
+    expect(code, stderr).toBe(3)
+    expect(of('failed')).toEqual([
+      expect.objectContaining({ path: 'a-live', side: 'target', code: 'BADVERSION' }),
+    ])
+    expect((await to.client.getData(to.at('a-live'))).data?.toString()).toBe('somebody works here')
+  },
+)
 
 test('rule 6: someone’s ephemeral in the place of a znode is neither set nor deleted, but a failure', async () => {
   const { from, to } = await pair('rule6')

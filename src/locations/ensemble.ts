@@ -90,6 +90,8 @@ export class Ensemble implements TreeTarget {
   readonly #together: OneEnsemble
   readonly #reading: Reading
   readonly #identities: Identity[]
+  /** Asked twice of each znode, and there are few distinct ACLs. */
+  readonly #permissions = new WeakMap<AclList, number>()
   readonly #proved: (session: SessionKeeper) => Promise<Identity[]>
   readonly temporary: TemporaryIdentities
   readonly #kinds: EnsembleKinds
@@ -277,7 +279,11 @@ export class Ensemble implements TreeTarget {
   }
 
   permissionsUnder(acl: AclList): number {
-    return permissionsOf(acl, this.#identities)
+    const known = this.#permissions.get(acl)
+    if (known !== undefined) return known
+    const permissions = permissionsOf(acl, this.#identities)
+    this.#permissions.set(acl, permissions)
+    return permissions
   }
 
   /** For questions about the ensemble itself. */

@@ -235,6 +235,7 @@ class Copy {
       const access = new TemporaryAccess(target, run, {
         rules: this.#steps,
         verify: options.verify,
+        deletes: options.deleteExtras,
         keepExisting: options.keepExisting,
       })
       await access.resume()

@@ -11,7 +11,7 @@ import { type AclList, aclList, Perms, storeAcl } from '../tree/acl.ts'
 import { type TemporaryIdentity, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
 import type { MarchPair } from '../tree/march.ts'
-import { isEphemeral, type Pair, sameAcls } from '../tree/pairs.ts'
+import { isEphemeral, type Pair, sameAcls, sameData } from '../tree/pairs.ts'
 import { childPath } from '../tree/path.ts'
 import { nextSequence } from '../tree/znode.ts'
 
@@ -24,6 +24,8 @@ const NOT_READY = new ZnodeError(
 export interface AccessNeeds {
   rules: CounterRules
   verify: boolean
+  /** What is only on the target is deleted. */
+  deletes: boolean
   /** What is on the target keeps the ACL that it has. */
   keepExisting: boolean
 }
@@ -81,8 +83,11 @@ export class TemporaryAccess {
     // What only leads to what is copied is passed through, and neither compared nor counted.
     if ((pair as Partial<MarchPair>).counted === false) return Perms.create | Perms.read
     const { stat, acl } = source
-    const { rules, verify } = this.#needs
+    const { rules, verify, deletes } = this.#needs
     let perms = 0
+    // The ACL goes first: it must let the tool set the data after it, and delete what is only on the target.
+    if (pair.target !== null && !sameData(source, pair.target)) perms |= Perms.write
+    if (deletes && (pair.target?.stat.numChildren ?? 0) > 0) perms |= Perms.delete | Perms.read
     if (stat.numChildren > 0) perms |= Perms.create | Perms.read
     if (rules.keepsSequence && nextSequence(stat) > stat.numChildren) perms |= Perms.create | Perms.delete
     if (rules.keepsVersion(path, source) && stat.version > 0) perms |= Perms.write

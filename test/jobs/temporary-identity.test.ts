@@ -212,3 +212,15 @@ test('a directory that only leads to what is included, and that nobody may creat
   expect(await aclsOf(to)).toEqual({ '': [OPEN], way: [READ_ONLY], 'way/in': [OPEN] })
   expectNoSecret(journal)
 })
+
+test('an ACL that takes WRITE or DELETE from the tool does so after the new data and the deletions', async () => {
+  const { from, to } = await pair('taken')
+  await plant(from, { '': null, data: 'new', dir: null })
+  for (const path of ['data', 'dir']) await from.client.setACL(from.at(path), [parseAcl(READ_ONLY)])
+  await plant(to, { '': null, data: 'old', dir: null, 'dir/extra': 'x' })
+  const args = ['copy', '--merge', '--delete', '--yes', from.location, to.location]
+  const { code, stderr } = await zkferry(args)
+  expect(code, stderr).toBe(0)
+  expect(await aclsOf(to)).toEqual({ '': [OPEN], data: [READ_ONLY], dir: [READ_ONLY] })
+  expect(String((await to.client.getData(to.at('data'))).data)).toBe('new')
+})

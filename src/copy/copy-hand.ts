@@ -16,7 +16,7 @@ import type { JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import { newestZxid } from '../tree/znode.ts'
 import type { CounterGoal, Counters } from './counters.ts'
-import { type Decision, type DecisionRules, decide } from './decide.ts'
+import { type Decision, type DecisionRules, decide, OCCUPIED } from './decide.ts'
 import { DirectoryCounters } from './directory-counters.ts'
 import type { Extras } from './extras.ts'
 import type { Formers } from './formers.ts'
@@ -244,11 +244,7 @@ export class CopyHand implements MarchHand {
       if (pair.part !== null) pair.part.incomplete = true
       if (pair.below !== null) pair.below.lost = true
     } else if (decision.do === 'occupied') {
-      return failure(
-        'target',
-        'EPHEMERAL',
-        'someone’s ephemeral znode is in its place on the target, and is left there',
-      )
+      return { do: 'fail', side: 'target', error: OCCUPIED }
     }
     return decision
   }
@@ -378,7 +374,10 @@ export class CopyHand implements MarchHand {
       return
     }
     // Found equal: our write had arrived before its reply was lost.
-    const written = repaired.result !== 'left' || (repaired.decision.do === 'nothing' && pair.source !== null)
+    const { decision } = repaired
+    if (decision.do === 'keep') this.kept++
+    if (decision.do === 'skip-ephemeral' && decision.stale) this.unequal++
+    const written = repaired.result !== 'left' || (decision.do === 'nothing' && pair.source !== null)
     if (written) {
       if (wasThere) counts.updated++
       else counts.created++

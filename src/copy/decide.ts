@@ -24,6 +24,12 @@ export type Decision =
 
 const NOTHING: Decision = { do: 'nothing' }
 
+/** Why what is occupied is not copied. */
+export const OCCUPIED = new ZnodeError(
+  'EPHEMERAL',
+  'someone’s ephemeral znode is in its place on the target, and is left there',
+)
+
 export interface DecisionRules {
   keepExisting: boolean
   /** The ACL to write for a source znode that has one. */

@@ -7,7 +7,7 @@ import type { JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { nextSequence } from '../tree/znode.ts'
-import { type Decision, type DecisionRules, decide } from './decide.ts'
+import { type Decision, type DecisionRules, decide, OCCUPIED } from './decide.ts'
 import type { Extras } from './extras.ts'
 import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
@@ -155,12 +155,7 @@ export class PlanHand implements MarchHand {
         else this.#extras.add(pair)
         return
       case 'occupied':
-        return this.#failPair(
-          pair,
-          'target',
-          'EPHEMERAL',
-          'someone’s ephemeral znode is in its place on the target',
-        )
+        return this.#failPair(pair, 'target', OCCUPIED.code, OCCUPIED.message)
       case 'fail':
         if (pair.below !== null && pair.target === null) pair.below.lost = true
         return this.#failPair(pair, decision.side, decision.error.code, decision.error.message)

@@ -16,7 +16,7 @@ import { newPair } from '../tree/march.ts'
 import { type Pair, readPairs } from '../tree/pairs.ts'
 import { byPath, parentPath } from '../tree/path.ts'
 import { UNLIMITED, Window } from '../tree/windows.ts'
-import { type Decision, decide } from './decide.ts'
+import { type Decision, decide, OCCUPIED } from './decide.ts'
 import type { Formers } from './formers.ts'
 import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
@@ -138,6 +138,7 @@ export class Repairer {
       const failure = failures[at] ?? null
       if (decision.do === 'fail') fail(repaired, pair, decision.side, decision.error, decision)
       else if (decision.do === 'unsupported') fail(repaired, pair, 'target', NOT_MADE, decision)
+      else if (decision.do === 'occupied') fail(repaired, pair, 'target', OCCUPIED, decision)
       else if (failure === null)
         repaired.set(pair.path, { pair, result: resultOf(decision), decision, side: 'target', error: null })
       else if (isFinal(failure, pairs.length === 1, pair, closes))

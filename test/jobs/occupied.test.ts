@@ -269,3 +269,16 @@ test('where /zookeeper lets nobody in, it is said that others could not be notic
     await server.stop()
   }
 })
+
+test('an ephemeral that somebody makes meanwhile where a znode was to be made is a failure, and stays', async () => {
+  const { from, to } = await pair('meanwhile')
+  await plantMany(from, 60, 50)
+  const ended = zkferry(['copy', from.location, to.location, '--no-verify', '--rate', '800'])
+  const last = to.at('d00059')
+  await vi.waitFor(async () => expect(await to.client.exists(last)).not.toBeNull(), { timeout: 30_000 })
+  await to.client.create(`${last}/z000000`, Buffer.from('lock'), { flags: CreateFlag.ephemeral })
+  const { code, of, summary } = await ended
+  expect(code, JSON.stringify(summary)).toBe(3)
+  expect(of('failed')).toMatchObject([{ path: 'd00059/z000000', side: 'target', code: 'EPHEMERAL' }])
+  expect(String((await to.client.getData(`${last}/z000000`)).data)).toBe('lock')
+})

@@ -1,5 +1,5 @@
 /** Where a data directory may be written, what is never touched, and what is refused. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { OPEN_ACL, ZooKeeperClient } from '../../src/zookeeper/index.ts'
@@ -141,10 +141,22 @@ describe('a folder without data', () => {
       'server.2=HOST2:2888:3888',
     ])
     expect(boot.zooCfg).toContain('# clientPort, initLimit and syncLimit are yours to add')
+    expect(boot.zooCfg).toContainEqual(expect.stringContaining('chown -R'))
     const hex = BigInt(boot.zxid as string).toString(16)
     expect(readdirSync(join(folder, '2/version-2'))).toEqual([`snapshot.${hex}`])
     const record = JSON.parse(readFileSync(join(folder, '2/zkferry.json'), 'utf8'))
     expect(record).toMatchObject({ source: from.location, status: 'done', zxid: boot.zxid })
+    // Data and digests are in there: nobody else may look.
+    for (const [path, mode] of [
+      ['', 0o700],
+      ['2', 0o700],
+      ['2/version-2', 0o700],
+      [`1/version-2/snapshot.${hex}`, 0o600],
+      [`2/version-2/snapshot.${hex}`, 0o600],
+      ['2/zkferry.json', 0o600],
+      ['2/myid', 0o600],
+    ] as const)
+      expect(statSync(join(folder, path)).mode & 0o777, path).toBe(mode)
   })
 })
 

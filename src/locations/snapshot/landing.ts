@@ -11,6 +11,9 @@ import { refuseRunning } from './running-server.ts'
 
 export const VERSION_FOLDER = 'version-2'
 const MYID = 'myid'
+/** Data, and digests of passwords: for their owner alone, whatever the umask says. */
+const PRIVATE_FOLDER = 0o700
+export const PRIVATE_FILE = 0o600
 
 export interface LandingSetup {
   /** Absolute. */
@@ -68,7 +71,7 @@ export class Landing {
 
   /** Made at the first call; nobody else can look into it. */
   get folder(): string {
-    mkdirSync(this.#hidden, { recursive: true, mode: 0o700 })
+    mkdirSync(this.#hidden, { recursive: true, mode: PRIVATE_FOLDER })
     return this.#hidden
   }
 
@@ -80,8 +83,8 @@ export class Landing {
   /** An empty `prepared`. */
   async prepare(): Promise<string> {
     await rm(this.#hiddenRoot, { recursive: true, force: true })
-    await mkdir(join(this.folder, 'new'))
-    await mkdir(join(this.prepared, VERSION_FOLDER), { recursive: true })
+    await mkdir(join(this.folder, 'new'), { mode: PRIVATE_FOLDER })
+    await mkdir(join(this.prepared, VERSION_FOLDER), { recursive: true, mode: PRIVATE_FOLDER })
     return this.prepared
   }
 
@@ -122,7 +125,7 @@ export class Landing {
   }
 
   async #copy(from: string, to: string): Promise<void> {
-    await mkdir(to)
+    await mkdir(to, { mode: PRIVATE_FOLDER })
     for (const entry of await readdir(from, { withFileTypes: true })) {
       if (entry.isDirectory()) await this.#copy(join(from, entry.name), join(to, entry.name))
       else {
@@ -205,7 +208,7 @@ async function freeName(name: string): Promise<string> {
 }
 
 export async function writeSynced(file: string, text: string): Promise<void> {
-  const handle = await open(file, 'w')
+  const handle = await open(file, 'w', PRIVATE_FILE)
   try {
     await handle.writeFile(text)
     await handle.sync()

@@ -152,6 +152,7 @@ function* zooCfgOf(members: readonly MemberFolder[], { ttls }: WrittenTree): Gen
   if (several) yield '# on all of them, with their own hosts:'
   for (const { id } of several ? members : []) yield `server.${id}=HOST${id}:2888:3888`
   yield several ? '# clientPort, initLimit and syncLimit are yours to add' : '# clientPort is yours to add'
+  yield '# nobody but its owner can read it: chown -R it to the user that the server runs as'
   yield '# dataLogDir, where there is one, must be empty'
   if (ttls > 0) yield '# for the JVM, because of the TTLs: -Dzookeeper.extendedTypesEnabled=true'
 }

@@ -9,6 +9,7 @@ import type { AclList } from '../../tree/acl.ts'
 import type { Data } from '../../tree/znode.ts'
 import { ADLER_START, adler32 } from '../datadir/adler32.ts'
 import { PERSISTED_STAT_BYTES, type PersistedStat, StatAt } from '../datadir/persisted-stat.ts'
+import { PRIVATE_FILE } from './landing.ts'
 
 const synced = promisify(fsync)
 
@@ -29,7 +30,7 @@ export class SnapshotWriter {
 
   /** Makes `file`, which must not be there, and begins it. `acls[0]` gets the id 1. */
   constructor(file: string, acls: readonly AclList[]) {
-    this.#descriptor = openSync(file, 'wx')
+    this.#descriptor = openSync(file, 'wx', PRIVATE_FILE)
     this.#int(MAGIC)
     this.#int(FORMAT)
     this.#long(NO_DATABASE)

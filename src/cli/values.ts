@@ -92,6 +92,15 @@ export function glob(flag: string): (text: string, before: string[] | undefined)
     }
     if (text.includes('//'))
       throw wrong(flag, text, `has an empty segment: write "${text.replace(/\/{2,}/g, '/')}"`)
+    if (text.startsWith('./'))
+      throw wrong(
+        flag,
+        text,
+        `begins with "./": globs match the path below the location's root, so write "${text.replace(/^(\.\/+)+/, '')}"`,
+      )
+    const dots = text.split('/').find((segment) => segment === '.' || segment === '..')
+    if (dots !== undefined)
+      throw wrong(flag, text, `has "${dots}" as a segment: no znode is called that, so leave it out`)
     const odd = unbalanced(text)
     if (odd !== null) {
       throw wrong(

@@ -200,6 +200,8 @@ async function againstJournal(
 async function jobOptions(flags: VerifyFlags) {
   if (flags.aclMap !== undefined && ignores(flags, 'acl'))
     throw new UsageProblem('--acl-map and --ignore acl contradict each other; leave one out.')
+  if (flags.strictSequence && ignores(flags, 'sequence'))
+    throw new UsageProblem('--strict-sequence and --ignore sequence contradict each other; leave one out.')
   return {
     acl: !ignores(flags, 'acl'),
     aclMap: await readAclMap(flags),

@@ -106,6 +106,8 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', '--include', '', A, B], 2, '--include ""'],
   [['digest', '--include', 'x/', A], 2, '--include "x/" ends in a slash: write "x"'],
   [['verify', '--exclude', 'x//y', A, B], 2, '--exclude "x//y" has an empty segment: write "x/y"'],
+  [['copy', '--include', './**/c', A, B], 2, /begins with "\.\/": .* write "\*\*\/c"/],
+  [['copy', '--exclude', 'x/../y', A, B], 2, '--exclude "x/../y" has ".." as a segment'],
   [['copy', '--include', 'x/(z', A, B], 2, '--include "x/(z" has a "(" without its counterpart'],
   [['digest', '--depth', '-', A], 2, '--depth "-"'],
   [['digest', '--ignore', 'data', A], 2, '--ignore "data"'],
@@ -114,6 +116,7 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', '--max-delete', '5', A, B], 2, '--max-delete goes with --delete'],
   [['copy', '--delete', A, B], 2, '--delete needs --max-delete or --yes'],
   [['rmr', A], 2, 'rmr needs --yes'],
+  [['verify', '--strict-sequence', '--ignore', 'sequence', A, B], 2, 'contradict each other'],
   [['rmr', '--yes', 'h:1/'], 7, 'never removes /'],
   [['rmr', '--yes', 'h:1/zookeeper'], 7, 'never removes /zookeeper'],
   // zkcopy's own

@@ -458,7 +458,7 @@ test('a link that was planted beside the undo file ends the job with 6 before an
     symlinkSync(`${undo}.elsewhere`, `${undo}-journal`)
     const { code, summary, stderr } = await job(undo)
     expect(code, stderr).toBe(6)
-    expect(summary.message).toContain(`The undo file ${undo} cannot be made (`)
+    expect(summary.message).toContain(`The undo file ${undo} cannot be written (`)
     expect(String((await to.client.getData(to.at('a'))).data)).toBe('old')
     expect(existsSync(`${undo}.elsewhere`)).toBe(false)
   }

@@ -119,7 +119,7 @@ test('what makes no sense on a file is refused, and a dry run makes nothing', as
   expect((await copy(at, from.location)).code).toBe(4)
   expect((await copy(from.location, at)).code).toBe(0)
   const other = await copy(at.replace('#/app', '#/other'), from.location)
-  expect([other.code, other.summary.message]).toEqual([2, expect.stringContaining('it holds /app')])
+  expect([other.code, other.summary.message]).toEqual([2, expect.stringContaining('it has /app')])
 })
 
 test('a copy that is killed at any instant leaves the old archive or the new one', async () => {

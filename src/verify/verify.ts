@@ -115,9 +115,12 @@ export function aheadNote(ahead: number): string {
   return `${plural(ahead, 'sequence counter is', 'sequence counters are')} ahead on the target, which is normal after a cutover and cannot be undone.`
 }
 
-/** What has been said of single znodes cannot be taken back. */
+/** With more differences than this a source is far from settling: another march would find as many new ones. */
+const MOST_FOR_ANOTHER_MARCH = 1000
+
+/** What has been said of single znodes cannot be taken back. Without another march, what moved stays a difference. */
 export function mayMarchAgain(tally: Tally): boolean {
-  return tally.unknown === 0 && !tally.marks
+  return tally.unknown === 0 && !tally.marks && tally.differences.length <= MOST_FOR_ANOTHER_MARCH
 }
 
 /** A second look helps only when all differences are at hand. */

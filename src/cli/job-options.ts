@@ -110,7 +110,10 @@ export function noteUnmatched(shell: Shell, filter: Filter, { status, counts }: 
   if (status === 'interrupted' || counts.failed > 0 || shell.begun?.resumed) return
   for (const { option, glob } of filter.unmatched) {
     const anywhere = glob.includes('/') || /^\**$/.test(glob) ? '' : `, and **/${glob} matches at any depth`
-    note(shell, `${option} ${glob} matched nothing: globs are on the path below the root${anywhere}`)
+    const message = `${option} ${glob} matched nothing: globs are on the path below the root${anywhere}`
+    // What was to be looked at was not: a check that nobody watches must not pass in silence.
+    if (option === '--include') shell.context.emit({ type: 'note', message, loud: true })
+    else note(shell, message)
   }
 }
 

@@ -67,7 +67,7 @@ export class HumanPrinter implements Printer {
         return this.#say(slowedLine(event))
       case 'note':
         this.#notes.push(event.message)
-        return this.#say(`note: ${escapeText(event.message)}`)
+        return event.loud ? this.#log(noteLine(event)) : this.#say(noteLine(event))
       case 'survived':
         return this.trace(
           `survived at the ${event.side}: ${event.what} +${Math.round(event.amount * 10) / 10}`,
@@ -160,4 +160,8 @@ export class HumanPrinter implements Printer {
     this.#display.clear()
     this.#options.stderr.line(line)
   }
+}
+
+function noteLine({ message }: { message: string }): string {
+  return `note: ${escapeText(message)}`
 }

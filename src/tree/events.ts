@@ -48,8 +48,8 @@ export type JobEvent =
       /** Sessions that expired and were replaced. */
       renewed: number
     }
-  /** Something that a DBA should know and that is no problem. */
-  | { type: 'note'; message: string }
+  /** Something that a DBA should know and that is no problem. `loud`: said to people even with --quiet. */
+  | { type: 'note'; message: string; loud?: true }
   /** Something went wrong and was got over; it is in the summary and in the journal. */
   | { type: 'survived'; side: Side; what: Exclude<keyof Survived, 'waits'>; amount: number }
   /** A dry run's line: what would be done to a path. `above`: it leads to the target root, and the path is absolute. */

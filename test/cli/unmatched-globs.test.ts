@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { type Place, pair, plant, plantMany } from '../helpers/places.ts'
 import { freshJournal, SOME_DONE, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
+import { cli } from './run-cli.ts'
 
 const BELOW = 'globs are on the path below the root'
 
@@ -91,4 +92,20 @@ test('a resumed run has not seen everything, and claims nothing', async () => {
   const second = await zkferry(args)
   expect(second.of('run')[0]).toMatchObject({ resumed: true })
   expect(second.of('note').filter(({ message }) => `${message}`.includes('matched nothing'))).toEqual([])
+})
+
+test('an include that let nothing in is said even with --quiet, and no other glob', async () => {
+  const quiet = [
+    'digest',
+    '--quiet',
+    '--include',
+    'dem',
+    '--include',
+    'demo',
+    '--exclude',
+    'nobody',
+    from.location,
+  ]
+  const { code, stderr } = await cli(quiet)
+  expect([code, stderr]).toEqual([0, `note: ${FILTERS[0]}\n`])
 })

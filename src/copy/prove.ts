@@ -11,7 +11,7 @@ import { parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
-import { Tally, type TallyOptions } from '../verify/tally.ts'
+import { Tally, type TallyOptions, unpack } from '../verify/tally.ts'
 import { consistencyOf, mayMarchAgain, settling } from '../verify/verify.ts'
 import { type CounterGoal, type Counters, lessened } from './counters.ts'
 import type { Formers } from './formers.ts'
@@ -114,7 +114,8 @@ function recordProved(run: Run, advances: readonly Advance[], discovered: readon
 
 /** Where the two still differ, what the target has is on record: it is what the next copy looks for. */
 function recordWhatStays(run: Run, tally: Tally): void {
-  for (const { path, source, target } of tally.differences) correctHash(run, path, source, target)
+  for (const { path, source, target } of tally.differences)
+    correctHash(run, path, unpack(source), unpack(target))
 }
 
 /** After everything was made: a counter that was brought up before its last child would overshoot. */

@@ -6,7 +6,7 @@ import { newPair } from '../tree/march.ts'
 import { type Pair, type PairOptions, readPairs } from '../tree/pairs.ts'
 import { byPath } from '../tree/path.ts'
 import { UNLIMITED, Window } from '../tree/windows.ts'
-import type { Difference, Tally } from './tally.ts'
+import { type Difference, pack, type Tally, unpack } from './tally.ts'
 
 const BATCH = 256
 const WINDOW_BYTES = 16 * 1024 * 1024
@@ -23,44 +23,53 @@ export async function lookAgain(
   options: PairOptions,
   watched: readonly Side[],
 ): Promise<void> {
-  const before = tally.differences.splice(0).sort((a, b) => byPath(a.path, b.path))
+  const { differences } = tally
+  differences.sort((a, b) => byPath(a.path, b.path))
   const window = new Window({ ...UNLIMITED, bytes: WINDOW_BYTES })
   // After a sync: neither side may show what it was before the last look.
   await Promise.all([source.position(), target.position()])
-  for (let at = 0; at < before.length; at += BATCH) {
-    const batch = before.slice(at, at + BATCH)
-    const known = new Map(batch.map((difference) => [difference.path, difference]))
-    const pairs = batch.map((difference) => newPair(difference.path, true, true, null, null, true))
+  // What stays moves up in the list: there may be 100,000, and a second list of them would be memory.
+  let stay = 0
+  for (let at = 0; at < differences.length; at += BATCH) {
+    const known = new Map(
+      differences.slice(at, at + BATCH).map((difference) => [difference.path, difference]),
+    )
+    const pairs = [...known.keys()].map((path) => newPair(path, true, true, null, null, true))
     const lanes = { source: source.lane(0n), target: target.lane(0n) }
     await readPairs(pairs, lanes, { ...options, targetOnlyData: true }, window, async (read) => {
-      for (const pair of read) settle(pair, known.get(pair.path) as Difference, tally, watched)
+      for (const pair of read) {
+        const difference = known.get(pair.path) as Difference
+        if (stays(pair, difference, tally, watched)) differences[stay++] = difference
+      }
     })
   }
+  differences.length = stay
 }
 
-function settle(pair: Pair, old: Difference, tally: Tally, watched: readonly Side[]): void {
-  const moved = watched.some((side) => haveMoved(pair, old, side))
+/** Puts sums and difference right; false where there is none any more. */
+function stays(pair: Pair, known: Difference, tally: Tally, watched: readonly Side[]): boolean {
+  const moved = watched.some((side) => haveMoved(pair, known, side))
   if (moved) tally.childrenMoved = true
   const comparison = compare(pair, tally.counters)
-  if (comparison.is === 'unknown') {
-    tally.differences.push(old)
-    return
-  }
+  if (comparison.is === 'unknown') return true
   const now = pairDigests(pair, comparison.is === 'same')
-  if (old.source !== null) tally.sourceSum.subtract(old.source)
-  if (old.target !== null) tally.targetSum.subtract(old.target)
+  const before = { source: unpack(known.source), target: unpack(known.target) }
+  if (before.source !== null) tally.sourceSum.subtract(before.source)
+  if (before.target !== null) tally.targetSum.subtract(before.target)
   if (now.source !== null) tally.sourceSum.add(now.source)
   if (now.target !== null) tally.targetSum.add(now.target)
-  if ((old.source === null) !== (now.source === null)) tally.znodes += now.source === null ? -1 : 1
-  tally.onSourceChanged?.(old.path, old.source, now.source)
-  if (comparison.is === 'different') tally.differences.push({ ...old, what: comparison.what, ...now })
-  // Equal itself, and nobody has looked at its children.
-  else if (moved) tally.differences.push({ ...old, ...now })
+  if ((before.source === null) !== (now.source === null)) tally.znodes += now.source === null ? -1 : 1
+  tally.onSourceChanged?.(known.path, before.source, now.source)
+  known.source = pack(now.source)
+  known.target = pack(now.target)
+  if (comparison.is === 'different') known.what = comparison.what
+  // Where only its children came or went it is equal itself, and nobody has looked at those.
+  return comparison.is === 'different' || moved
 }
 
 /** What is gone has taken its children along; what was made since has none unless it says so. */
-function haveMoved(pair: Pair, { pzxids }: Difference, side: Side): boolean {
-  const before = pzxids[side]
+function haveMoved(pair: Pair, { sourcePzxid, targetPzxid }: Difference, side: Side): boolean {
+  const before = side === 'source' ? sourcePzxid : targetPzxid
   const stat = pair[side]?.stat
   if (stat === undefined) return before !== 0n
   return before === 0n ? stat.numChildren > 0 : stat.pzxid !== before

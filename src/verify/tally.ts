@@ -20,10 +20,22 @@ export interface Difference {
   path: string
   what: DifferenceKind[]
   /** What the two sums hold for this path, so that a later look can take it out again. */
-  source: Buffer | null
-  target: Buffer | null
+  source: PackedDigest | null
+  target: PackedDigest | null
   /** When the children on each side were last made or removed, as the march saw it; 0 where there was nothing. */
-  pzxids: Record<Side, bigint>
+  readonly sourcePzxid: bigint
+  readonly targetPzxid: bigint
+}
+
+/** A digest as text of its 32 bytes: a Buffer takes several times its size, and there may be 100,000 of these. */
+export type PackedDigest = string
+
+export function pack(digest: Buffer | null): PackedDigest | null {
+  return digest === null ? null : digest.toString('latin1')
+}
+
+export function unpack(digest: PackedDigest | null): Buffer | null {
+  return digest === null ? null : Buffer.from(digest, 'latin1')
 }
 
 export interface TallyOptions {
@@ -149,7 +161,14 @@ export class Tally implements MarchHand {
     if (comparison.is === 'same') {
       if (this.#options.combined) emit({ type: 'combined', path: pair.path, mark: '=' })
     } else if (comparison.is === 'different')
-      this.#differ({ path: pair.path, what: comparison.what, ...digests, pzxids: pzxidsOf(pair) })
+      this.#differ({
+        path: pair.path,
+        what: comparison.what,
+        source: pack(digests.source),
+        target: pack(digests.target),
+        sourcePzxid: pair.source?.stat.pzxid ?? 0n,
+        targetPzxid: pair.target?.stat.pzxid ?? 0n,
+      })
   }
 
   #allow(comparison: Comparison): Comparison {
@@ -212,10 +231,6 @@ export class Tally implements MarchHand {
     emit({ type: 'failed', path, side, code, message })
     if (this.#options.combined) emit({ type: 'combined', path, mark: '!' })
   }
-}
-
-export function pzxidsOf({ source, target }: Pair): Record<Side, bigint> {
-  return { source: source?.stat.pzxid ?? 0n, target: target?.stat.pzxid ?? 0n }
 }
 
 /** Names a difference that stays. */

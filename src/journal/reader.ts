@@ -65,7 +65,8 @@ export class StoredJournal implements JournalReader {
   }
 
   latestFinished(): RunInfo | null {
-    return this.#oneRun(`WHERE state = 'finished' ORDER BY number DESC LIMIT 1`)
+    const wroteNothing = `status = 'refused' AND coalesce(last_write, '0') = '0'`
+    return this.#oneRun(`WHERE state = 'finished' AND NOT (${wroteNothing}) ORDER BY number DESC LIMIT 1`)
   }
 
   // In pages, because SQLite lets nothing be written through a connection that is still iterating.

@@ -109,6 +109,7 @@ export interface JournalReader {
   runs(): RunInfo[]
   run(id: string): RunInfo | null
   latest(): RunInfo | null
+  /** But for those that were refused before they wrote anything. */
   latestFinished(): RunInfo | null
   /** In path order, streamed in pages. Kept for unfinished runs, and of the finished for those that `Run.finish` names. */
   directories(id: string): Iterable<DirectoryRow>

@@ -232,6 +232,19 @@ describe('--from-journal', () => {
     expect(summary.digest.source).toBe(summary.digest.target)
   })
 
+  test('a later run that was refused is no copy, and hides none', async () => {
+    const [from, there] = [await place('3.4.14', 'refused'), await place('3.9.5', 'refused')]
+    await plant(from, { '': null, a: 'x', b: 'y' })
+    const file = freshJournal()
+    const copy = ['copy', '--journal', file, from.location, there.location]
+    expect((await zkferry(copy)).code).toBe(0)
+    await there.client.setData(there.at('a'), Buffer.from('live'))
+    expect((await zkferry(copy)).code).toBe(7)
+    const { code, differences, stderr } = await zkferry(['verify', '--from-journal', file, there.location])
+    expect(code, stderr).toBe(1)
+    expect(differences()).toEqual([': data'])
+  })
+
   test.each([
     ['data in a directory', () => to.client.setData(to.at('a/b'), Buffer.from('z')), 'a: data'],
     ['its own data', () => to.client.setData(to.root, Buffer.from('z')), ': data'],

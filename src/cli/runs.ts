@@ -1,7 +1,7 @@
 /** `zkferry runs`, `zkferry runs show ID` */
 import type { Command } from 'commander'
-import type { RunInfo } from '../journal/index.ts'
-import { UsageProblem } from '../tree/errors.ts'
+import type { JournalReader, RunInfo } from '../journal/index.ts'
+import { JournalProblem, UsageProblem } from '../tree/errors.ts'
 import { type JobResult, newCounts } from '../tree/events.ts'
 import { ExitCode } from './exit-codes.ts'
 import { examples, exitCodes } from './help.ts'
@@ -60,9 +60,10 @@ async function run(
   id: string | undefined,
   flags: RunsFlags,
 ): Promise<JobResult> {
+  let damaged: JournalProblem[] = []
   if (action === 'list') {
     if (id !== undefined) throw new UsageProblem(`runs list takes no ID; write runs show ${id}.`)
-    await list(shell, flags)
+    damaged = await list(shell, flags)
   } else if (action === 'show') {
     if (id === undefined) throw new UsageProblem('runs show needs the ID of a run; zkferry runs lists them.')
     await show(shell, id, flags)
@@ -74,9 +75,10 @@ async function run(
   } else {
     throw new UsageProblem(`"${action}" is nothing that runs can do: it knows ${ACTIONS.join(', ')}.`)
   }
+  const unread = damaged.map(({ message }) => message).join(' ')
   return {
-    status: 'done',
-    message: '',
+    status: damaged.length === 0 ? 'done' : 'incomplete',
+    message: unread,
     counts: newCounts(),
     digest: { source: null, target: null },
     sourceMoved: 0,
@@ -84,54 +86,80 @@ async function run(
   }
 }
 
-async function list(shell: Shell, flags: RunsFlags): Promise<void> {
-  const { readJournal } = await import('../journal/index.ts')
+/** Resolves to the journals that cannot be read. */
+async function list(shell: Shell, flags: RunsFlags): Promise<JournalProblem[]> {
   const runs: ListedRun[] = []
-  for (const journal of await journals(shell, flags)) {
-    const reader = readJournal(journal)
-    try {
-      for (const run of reader.runs()) runs.push({ journal, run })
-    } finally {
-      reader.close()
-    }
-  }
-  if (runs.length === 0) shell.say('no runs')
+  const damaged = await inJournals(shell, flags, (reader, journal) => {
+    for (const run of reader.runs()) runs.push({ journal, run })
+    return false
+  })
+  if (runs.length === 0 && damaged.length === 0) shell.say('no runs')
   const table = runsTable(runs)
   runs.forEach((listed, at) => {
     const heading = at === 0 ? [table[0] as string] : []
     shell.data(runRecord(listed), [...heading, table[at + 1] as string])
   })
+  return damaged
 }
 
 async function show(shell: Shell, id: string, flags: RunsFlags): Promise<void> {
-  const { readJournal } = await import('../journal/index.ts')
-  for (const journal of await journals(shell, flags)) {
-    const reader = readJournal(journal)
-    try {
-      const run = reader.run(id)
-      if (!run) continue
-      shell.data(runRecord({ journal, run }), runDetails({ journal, run }))
-      for (const issue of reader.issues(id)) shell.data(issueRecord(issue), [issueLine(issue)])
-      return
-    } finally {
-      reader.close()
-    }
-  }
-  throw unknownRun(id, flags)
+  await inTheJournalOf(shell, id, flags, (reader, run, journal) => {
+    shell.data(runRecord({ journal, run }), runDetails({ journal, run }))
+    for (const issue of reader.issues(id)) shell.data(issueRecord(issue), [issueLine(issue)])
+  })
 }
 
 /** The journal that knows a run. */
 async function journalOf(shell: Shell, id: string, flags: RunsFlags): Promise<string> {
+  let found = ''
+  await inTheJournalOf(shell, id, flags, (_reader, _run, journal) => {
+    found = journal
+  })
+  return found
+}
+
+/** @throws UsageProblem when no journal knows the run, JournalProblem when one that cannot be read might */
+async function inTheJournalOf(
+  shell: Shell,
+  id: string,
+  flags: RunsFlags,
+  look: (reader: JournalReader, run: RunInfo, journal: string) => void,
+): Promise<void> {
+  let found = false
+  const [damaged] = await inJournals(shell, flags, (reader, journal) => {
+    const run = reader.run(id)
+    if (run === null) return false
+    look(reader, run, journal)
+    found = true
+    return true
+  })
+  if (!found) throw damaged ?? unknownRun(id, flags)
+}
+
+/**
+ * Looks into one journal after another until `look` has found what it wanted. One of several that cannot be read does
+ * not hide the others.
+ */
+async function inJournals(
+  shell: Shell,
+  flags: RunsFlags,
+  look: (reader: JournalReader, journal: string) => boolean,
+): Promise<JournalProblem[]> {
   const { readJournal } = await import('../journal/index.ts')
+  const damaged: JournalProblem[] = []
   for (const journal of await journals(shell, flags)) {
-    const reader = readJournal(journal)
+    let reader: JournalReader | null = null
     try {
-      if (reader.run(id) !== null) return journal
+      reader = readJournal(journal)
+      if (look(reader, journal)) break
+    } catch (error) {
+      if (!(error instanceof JournalProblem) || flags.journal !== undefined) throw error
+      damaged.push(error)
     } finally {
-      reader.close()
+      reader?.close()
     }
   }
-  throw unknownRun(id, flags)
+  return damaged
 }
 
 function unknownRun(id: string, flags: RunsFlags): UsageProblem {

@@ -1,5 +1,5 @@
 /** `runs` over journals as they are written by runs that ended, and by one that was killed. */
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
@@ -118,4 +118,21 @@ describe('runs show', () => {
     expect(code).toBe(2)
     expect(stderr).toContain('"nosuch"')
   })
+})
+
+test('a journal that cannot be read hides none of the others, and is named', async () => {
+  const damaged = join(state, 'a-damaged.journal')
+  writeFileSync(damaged, 'no journal at all, and long enough to be looked at twice')
+  try {
+    const listed = await cli(['runs'], { env })
+    expect(listed.code).toBe(3)
+    expect(listed.stdout).toContain(ids.done)
+    expect(listed.stderr).toContain(damaged)
+    expect((await cli(['runs', 'show', ids.done], { env })).code).toBe(0)
+    // It may be in the one that cannot be read.
+    expect((await cli(['runs', 'show', 'nosuchid'], { env })).code).toBe(6)
+    expect((await cli(['runs', '--journal', damaged], { env })).code).toBe(6)
+  } finally {
+    rmSync(damaged)
+  }
 })

@@ -61,6 +61,7 @@ export async function verify(
   for (let round = 0; round < options.rounds && mayConverge(tally) && !signal.aborted; round++) {
     emit({ type: 'phase', phase: 'settle', says: settling(tally.found, round + 1, options.rounds) })
     await pause(options.settleMs, signal)
+    if (signal.aborted) break
     await lookAgain(source, target, tally, marchOptions, ['source', 'target'])
     if (!tally.childrenMoved || !mayMarchAgain(tally)) continue
     await Promise.all([source.position(), target.position()])
@@ -68,6 +69,8 @@ export async function verify(
     tally = new Tally({ ...tallyOptions(options, start.since), ...SECOND_LOOK }, context)
     if (!(await look(tally, true))) return interrupted(context, tally)
   }
+  // What would have settled would be told as a difference.
+  if (signal.aborted && mayConverge(tally)) return interrupted(context, tally)
   for (const difference of tally.differences) report(difference, options.combined, context)
   if (tally.ahead > 0) emit({ type: 'note', message: aheadNote(tally.ahead) })
   return conclude(tally, consistencyOf(tally, first, await stoodStill(source, start)), context)

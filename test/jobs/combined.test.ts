@@ -1,6 +1,7 @@
 /** The file of `verify --combined`: what it may take the place of, and when. */
 import {
   chmodSync,
+  existsSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -89,4 +90,17 @@ test('a job that fails or is interrupted leaves the list of the one before it', 
   expect(interrupted.code, interrupted.stderr).toBe(130)
   expect(readFileSync(file, 'utf8')).toBe('= \n* before\n')
   expect(readdirSync(folder)).toEqual(['marks'])
+})
+
+test('interrupted while it waits for the source to settle, nothing is called a difference', async () => {
+  const { from, to } = await pair('unsettled')
+  await plant(from, { '': null, a: 'one' })
+  await plant(to, { '': null, a: 'two' })
+  const file = join(fresh(), 'marks')
+  const args = ['verify', '--combined', file, '--settle', '60s', from.location, to.location]
+  const interrupted = await zkferryUntil(args, /"phase":"settle"/, 'SIGINT')
+  expect(interrupted.code, interrupted.stderr).toBe(130)
+  expect(interrupted.summary.digest).toEqual({ source: null, target: null })
+  expect(interrupted.differences()).toEqual([])
+  expect(existsSync(file)).toBe(false)
 })

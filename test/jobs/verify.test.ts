@@ -285,6 +285,8 @@ test('a source that goes for good ends the job with 4, however much is in hand',
   await plantMany(from, 60, 500)
   const proxy = await FaultProxy.before(sharedServer('3.4.14').port, { record: false })
   onTestFinished(() => proxy.close())
+  // For seconds: long enough to be in the middle of it.
+  proxy.pace.bytesPerSecond = 1_000_000
   const source = proxy.connectString + from.root
   for (const args of [
     ['digest', '--ignore', 'acl', source],

@@ -54,8 +54,8 @@ export interface Beginning {
   resumed: boolean
   /** What earlier runs looked at of this target. */
   looks: Looks
-  /** A resumed run that had written to the target already. */
-  begun: boolean
+  /** A resumed run that had written to the target already, as it was left. */
+  begun: RunInfo | null
   targetExists: boolean
   /** The source's newest zxid at the start. */
   since: bigint
@@ -105,10 +105,11 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   }
   const resumes = known !== null && known.state !== 'finished'
   if (resumes && !options.verify) refuseMixture(known, source)
-  const begun = resumes && journal !== null && journal.directory(known.id, '') !== null
-  const wrote = wroteBefore(record, targetIdentity) || begun || (resumes && known.rootDigest !== null)
+  const begun = resumes && record !== null && record.directory(known.id, '') !== null ? known : null
+  const wrote =
+    wroteBefore(record, targetIdentity) || begun !== null || (resumes && known.rootDigest !== null)
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
-  const looks = new Looks(journal, targetIdentity, options.filter, options.acl)
+  const looks = new Looks(record, targetIdentity, options.filter, options.acl)
   const since = await source.position()
   const reserved = await reservedChild(source, target, options.filter)
   if (reserved) emit({ type: 'skipped', path: 'zookeeper', reason: 'reserved' })

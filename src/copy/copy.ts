@@ -1,5 +1,5 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
-import type { Run, RunInfo } from '../journal/index.ts'
+import type { JournalReader, Run, RunInfo } from '../journal/index.ts'
 import { withAclMap } from '../tree/acl-map.ts'
 import type { Side } from '../tree/contracts.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
@@ -14,7 +14,7 @@ import { Pace } from '../tree/windows.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
 import type { TallyOptions } from '../verify/tally.ts'
 import { consistencyOf } from '../verify/verify.ts'
-import { inheritHashes, lookBeforeSecondCopy } from './again.ts'
+import { inheritHashes, lookBeforeSecondCopy, type SecondLook } from './again.ts'
 import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
 import { CopyHand, leavesRoot } from './copy-hand.ts'
 import { Counters } from './counters.ts'
@@ -166,31 +166,11 @@ class Copy {
     const skipRoot = leavesRoot(target, options)
     if (beginning.resumed && (await stillAsProved(run, source, target, this.#march, rules, skipRoot)))
       return this.#concludeProved(run, beginning)
-    if ((looks.latest !== null || looks.partial) && journal !== null && beginning.targetExists) {
-      this.#context.emit({ type: 'phase', phase: 'plan' })
-      const marchOptions = { ...this.#march, targetOnlyData: true, descendTargetOnly: true }
-      const tallyOptions = { ...this.#tallyOptions(since), nameEphemerals: true }
-      // Said only if this march turns out to be the only one.
-      const said: JobEvent[] = []
-      const emit = (event: JobEvent) => {
-        if (event.type !== 'skipped' && event.type !== 'failed') this.#context.emit(event)
-        else if (said.length < MOST_HELD_BACK) said.push(event)
-      }
-      const start = await standing(source)
-      const look = await lookBeforeSecondCopy(
-        source,
-        target,
-        journal,
-        looks,
-        marchOptions,
-        tallyOptions,
-        options,
-        begun ? { run, lastWrite: latest(looks.latest?.lastWrite ?? null, run.info.lastWrite) } : null,
-        () => {
-          if (begun) this.#keepsRun = true
-        },
-        { ...this.#context, emit },
-      )
+    // Said only if this march turns out to be the only one.
+    const said: JobEvent[] = []
+    const start = await standing(source)
+    const look = await this.#lookFirst(journal, beginning, said)
+    if (look !== null) {
       if (!look.whole) return interrupted(this.#context.counts, 0)
       // Where another filter looked before, what is there goes on record as any copy has it.
       if (
@@ -201,24 +181,61 @@ class Copy {
         (look.tally.extras === 0 || !options.deleteExtras)
       ) {
         for (const event of said) this.#context.emit(event)
-        if (!begun) inheritHashes(journal, previous, run)
+        if (begun === null && journal !== null) inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
         await this.#rememberTarget(run)
         const consistency = consistencyOf(look.tally, 0, await stoodStill(source, start))
         return this.#conclude(run, beginning, { tally: look.tally, consistency }, 0)
       }
-      // The march that writes reads the source again, and counts what it reads.
-      Object.assign(this.#context.counts, {
-        read: 0,
-        bytesRead: 0,
-        directories: 0,
-        skipped: 0,
-        failed: 0,
-        phaseDone: 0,
-        phaseBytes: 0,
-      })
+      this.#countAnew()
     }
     return this.#copy(run, beginning)
+  }
+
+  /**
+   * A march that only reads, before a second copy; `null` where nothing is on record of this target.
+   * @param said gets what it had to say of single znodes
+   * @throws SafetyRefusal where someone works on the target
+   */
+  async #lookFirst(
+    record: JournalReader | null,
+    { looks, begun, since, targetExists }: Beginning,
+    said: JobEvent[],
+  ): Promise<SecondLook | null> {
+    if ((looks.latest === null && !looks.partial) || record === null || !targetExists) return null
+    this.#context.emit({ type: 'phase', phase: 'plan' })
+    const emit = (event: JobEvent) => {
+      if (event.type !== 'skipped' && event.type !== 'failed') this.#context.emit(event)
+      else if (said.length < MOST_HELD_BACK) said.push(event)
+    }
+    const { source, target, options } = this.#job
+    return lookBeforeSecondCopy(
+      source,
+      target,
+      record,
+      looks,
+      { ...this.#march, targetOnlyData: true, descendTargetOnly: true },
+      { ...this.#tallyOptions(since), nameEphemerals: true },
+      options,
+      begun && { run: begun, lastWrite: latest(looks.latest?.lastWrite ?? null, begun.lastWrite) },
+      () => {
+        if (begun !== null) this.#keepsRun = true
+      },
+      { ...this.#context, emit },
+    )
+  }
+
+  /** The next march reads the source again, and counts what it reads. */
+  #countAnew(): void {
+    Object.assign(this.#context.counts, {
+      read: 0,
+      bytesRead: 0,
+      directories: 0,
+      skipped: 0,
+      failed: 0,
+      phaseDone: 0,
+      phaseBytes: 0,
+    })
   }
 
   async #copy(run: Run, beginning: Beginning): Promise<JobResult> {
@@ -355,6 +372,9 @@ class Copy {
 
   async #plan(beginning: Beginning): Promise<JobResult> {
     const { counts } = this.#context
+    const look = await this.#lookFirst(this.#job.record, beginning, [])
+    if (look?.whole === false) return interrupted(counts, 0)
+    this.#countAnew()
     const whole = await planCopy({
       job: this.#job,
       rules: this.#steps,

@@ -52,6 +52,10 @@ export async function planCopy({
     }
     refused?.report(emit)
     if (extras === null) return true
+    if (counts.failed + kinds.refused > 0) {
+      emit({ type: 'note', message: 'Nothing would be deleted, because some znodes failed.' })
+      return true
+    }
     extras.reportStaying()
     for (const { path } of extras.doomed()) {
       counts.deleted++

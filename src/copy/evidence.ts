@@ -5,7 +5,7 @@
  * as old as the record than it counts: the parent's pzxid alone moves with what others make in `/`, and with what a run
  * wrote that was broken off before it could say so. An ACL leaves no zxid; it shows in the hash on record.
  */
-import type { DirectoryRow, JournalReader, Run } from '../journal/index.ts'
+import type { DirectoryRow, JournalReader, RunInfo } from '../journal/index.ts'
 import { compare, sideDigest } from '../tree/compare.ts'
 import { DigestSum, znodeDigest } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
@@ -20,7 +20,7 @@ export interface EvidenceRules {
   journal: JournalReader
   looks: Looks
   /** A second copy that was broken off, and its last write on record: a part of what is there is its own. */
-  own: { run: Run; lastWrite: bigint } | null
+  own: { run: RunInfo; lastWrite: bigint } | null
   /** What is on both sides is left as it is (`--keep-existing`). */
   allowChanged: boolean
 }
@@ -89,7 +89,7 @@ export class Evidence {
   /** No directory's hash holds the root itself. */
   #isOtherRoot(pair: MarchPair): boolean {
     const { looks, own, allowChanged } = this.#rules
-    const run = own === null ? looks.latest : own.run.info
+    const run = own === null ? looks.latest : own.run
     const then = run?.rootDigest
     if (!then || allowChanged || !looks.hashesAlike(run)) return false
     if (own !== null && sideDigest(pair, 'source')?.equals(then) !== true) return false
@@ -135,8 +135,8 @@ export class Evidence {
   #trace(directory: Directory): Trace {
     const known = this.#traces.get(directory)
     if (known !== undefined) return known
-    const { looks, own } = this.#rules
-    const row = own?.run.directory(directory.path) ?? null
+    const { looks, own, journal } = this.#rules
+    const row = own === null ? null : journal.directory(own.run.id, directory.path)
     const done = row?.state === 'done' ? row : null
     const trace: Trace = {
       own: done,

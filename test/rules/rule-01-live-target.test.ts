@@ -18,8 +18,8 @@ describe('rule 1: a finished copy run again must not roll back a live target', (
   async function refusesTwice(path: string): Promise<void> {
     const before = zxids(await readTree(to))
     const names = (outcome: Outcome) => JSON.stringify(outcome.of('note')) + outcome.summary.message
-    for (const _ of ['again', 'and once more']) {
-      const outcome = await copy()
+    for (const flags of [['--dry-run'], [], []]) {
+      const outcome = await copy(...flags)
       expect(outcome.code, outcome.stderr).toBe(7)
       expect(outcome.summary).toMatchObject({
         status: 'refused',
@@ -222,10 +222,12 @@ describe('rule 1: a second copy that was broken off', () => {
     for (const dir of ['a-deleted', 'z-deleted']) await to.client.delete(to.at(`${dir}/e`))
     for (const dir of ['a-locked', 'z-locked'])
       await to.client.setACL(to.at(`${dir}/f`), [parseAcl('31:ip:127.0.0.1')])
-    const refused = await zkferry(args)
-    expect(refused.code, refused.stderr).toBe(7)
-    const named = refused.of('note').map(({ message }) => String(message).replace(/.*: /, ''))
-    expect(named.sort()).toEqual(['a-deleted', 'a-locked', 'z-deleted', 'z-locked'])
+    for (const flags of [['--dry-run'], []]) {
+      const refused = await zkferry([...args, ...flags])
+      expect(refused.code, refused.stderr).toBe(7)
+      const named = refused.of('note').map(({ message }) => String(message).replace(/.*: /, ''))
+      expect(named.sort()).toEqual(['a-deleted', 'a-locked', 'z-deleted', 'z-locked'])
+    }
     expect(await to.client.exists(to.at('a-deleted/e'))).toBeNull()
     const forced = await zkferry([...args, '--overwrite-newer'])
     expect(forced.code, forced.stderr).toBe(0)
@@ -250,8 +252,10 @@ describe('rule 1: a second copy that was broken off', () => {
       await from.client.create(`${dir}/y`, null)
     }
     expect((await killed(args)).code).toBeNull()
-    const { code, stderr } = await zkferry(args)
-    expect(code, stderr).toBe(0)
+    for (const flags of [['--dry-run'], []]) {
+      const { code, stderr } = await zkferry([...args, ...flags])
+      expect(code, stderr).toBe(0)
+    }
     expect(await to.client.exists(to.at('d00007/z000000'))).toBeNull()
   })
 })

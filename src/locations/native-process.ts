@@ -65,8 +65,9 @@ export class NativeProcess {
   async sync(): Promise<void> {
     for (;;) {
       try {
-        await this.#ask({ ask: 'sync' })
-        return
+        const [outcome] = await this.#ask({ ask: 'sync' })
+        if (outcome?.rc === 0) return
+        throw this.#problem(`a sync fails with code ${outcome?.rc}`)
       } catch (error) {
         if (!(error instanceof Ended)) throw error
       }

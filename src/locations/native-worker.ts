@@ -37,6 +37,7 @@ const PAUSE_MS = 50
 const NOT_FOUND = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND'])
 
 /** The package's names for what a lost connection, or a lost session, does to a request. */
+const RUNTIME_INCONSISTENCY = -2
 const CONNECTION_LOSS = -4
 const OPERATION_TIMEOUT = -7
 const INVALID_STATE = -9
@@ -54,6 +55,12 @@ const LOST = new Set([
   SESSION_MOVED,
   THROTTLED,
 ])
+
+/**
+ * The package may find replies to the requests of a lost connection out of order: it drops the next connection, too,
+ * and fails all that was asked there. From a server whose replies are wrong it is the same, time and again.
+ */
+const MAX_OUT_OF_ORDER = 5
 
 const some = pLimit(IN_FLIGHT)
 const few = pLimit(BLIND_IN_FLIGHT)
@@ -124,13 +131,14 @@ class Reader {
   async #ask<R extends unknown[]>(
     send: (client: NativeClient, done: Callback) => number,
   ): Promise<[number, ...Partial<R>]> {
-    for (;;) {
+    for (let outOfOrder = 0; ; ) {
       await this.ready()
       const [rc, results] = await new Promise<[number, unknown[]]>((resolve) => {
         const rc = send(this.#client, (code, _error, ...rest) => resolve([code, rest]))
         if (rc !== 0) resolve([rc, []])
       })
-      if (!LOST.has(rc) || this.#closed) return [rc, ...(results as Partial<R>)]
+      const again = LOST.has(rc) || (rc === RUNTIME_INCONSISTENCY && ++outOfOrder < MAX_OUT_OF_ORDER)
+      if (!again || this.#closed) return [rc, ...(results as Partial<R>)]
       // That the connection is lost may be heard after the replies that were lost with it.
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     }
@@ -167,7 +175,7 @@ class Reader {
       const rc = await codeOf((done) => client.add_auth(scheme, auth, done))
       if (rc !== 0 && !LOST.has(rc)) throw new Refused(`the ${scheme} identity is not accepted`)
     }
-    while (client === this.#client && LOST.has(await codeOf((done) => client.a_sync('/', done))))
+    while (client === this.#client && (await codeOf((done) => client.a_sync('/', done))) !== 0)
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
     if (client === this.#client) this.#set(true)
   }

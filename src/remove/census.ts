@@ -7,7 +7,7 @@ import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import type { Stat } from '../tree/znode.ts'
 
-const ANY_VERSION = -1
+export const ANY_VERSION = -1
 
 export interface CensusOptions {
   dryRun: boolean
@@ -71,7 +71,8 @@ export class Census implements MarchHand {
       if (this.#options.dryRun)
         emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
       const seen = this.keeps || this.#options.copiedUpTo !== null
-      this.#spool.append(pair.path, seen ? stat.version : ANY_VERSION)
+      if (seen) this.#spool.append(pair.path, stat.version, stat.mzxid)
+      else this.#spool.append(pair.path, ANY_VERSION)
       if (acl !== null && !isEphemeral(stat)) formers.push({ path: pair.path, former: { stat, acl, data } })
     }
     const { undo } = this.#options

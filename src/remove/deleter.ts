@@ -1,5 +1,5 @@
 /** Deletes what was counted, and gets over what went wrong: connections lost, children made and data set meanwhile. */
-import { PathSpool } from '../journal/index.ts'
+import { PathSpool, type SpooledPath } from '../journal/index.ts'
 import {
   type Change,
   type ChangeOutcome,
@@ -13,7 +13,7 @@ import { readFormers } from '../tree/formers.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { plural } from '../tree/plural.ts'
 import { czxidOfRoot } from '../tree/same-root.ts'
-import { Census, type CensusOptions } from './census.ts'
+import { ANY_VERSION, Census, type CensusOptions } from './census.ts'
 
 /** How often a znode that got children meanwhile is tried again. */
 const MAX_TRIES = 5
@@ -22,12 +22,20 @@ const MAX_TRIES = 5
 export interface Doomed {
   path: string
   version: number
+  /** One that was deleted and made anew has the same version, but another mzxid. */
+  mzxid: bigint
+}
+
+export function doomedOf({ path, value, zxid }: SpooledPath): Doomed {
+  return { path, version: value, mzxid: zxid }
 }
 
 const CHANGED = new ZnodeError(
   'CHANGED',
   'it changed after it was compared with its copy, so what it is now is in no copy',
 )
+
+const CHANGING = new ZnodeError('CHANGING', `it changed at every one of ${MAX_TRIES} tries to delete it`)
 
 function deletion({ path, version }: Doomed): Change {
   return { kind: 'delete', path, version, former: 'kept' }
@@ -64,13 +72,27 @@ export class Deleter {
   async delete(doomed: Doomed[]): Promise<void> {
     this.untouched = false
     await this.#refuseAnother()
-    const outcomes = await this.#location.write(doomed.map(deletion))
-    const open: Doomed[] = []
-    for (const [at, one] of doomed.entries()) {
-      if (outcomes[at] === 'done') this.#deleted()
-      else open.push(one)
-    }
+    const [same] = await this.#asCounted(doomed)
+    const outcomes = await this.#location.write(same.map(deletion))
+    const done = new Set(same.filter((_, at) => outcomes[at] === 'done'))
+    for (const _ of done) this.#deleted()
+    const open = doomed.filter((one) => !done.has(one))
     if (open.length > 0) await this.#deleteSlowly(open)
+  }
+
+  /** Those that are what was counted, or gone, and those that were made anew since. */
+  async #asCounted(doomed: readonly Doomed[]): Promise<[Doomed[], Doomed[]]> {
+    const [same, others]: [Doomed[], Doomed[]] = [[], []]
+    const watched = doomed.filter(({ version }) => version !== ANY_VERSION)
+    const replies = await this.#location.settled.stat(watched.map(({ path }) => path))
+    const found = new Map(watched.map(({ path }, at) => [path, replies[at]]))
+    for (const one of doomed) {
+      const reply = found.get(one.path)
+      // What cannot be seen is deleted by its version.
+      const another = reply !== undefined && !(reply instanceof ZnodeError) && reply.stat.mzxid !== one.mzxid
+      ;(another ? others : same).push(one)
+    }
+    return [same, others]
   }
 
   /** Gone is gone, whoever removed it; but what somebody has made in its place is not what was counted. */
@@ -89,21 +111,22 @@ export class Deleter {
     for (let tries = 1; open.length > 0; tries++) {
       await this.#location.settle()
       await this.#refuseAnother()
-      const outcomes = await this.#location.writeEach(open.map(deletion))
+      const [same, changed] = await this.#asCounted(open)
+      const outcomes = await this.#location.writeEach(same.map(deletion))
       const again: Doomed[] = []
-      const changed: Doomed[] = []
-      for (const [at, one] of open.entries()) {
+      for (const [at, one] of same.entries()) {
         const outcome = outcomes[at] as ChangeOutcome
         // Gone already is what was wanted, whoever did it.
         if (outcome === 'done' || (outcome !== 'unsettled' && outcome.gone)) {
           if (!this.#swept.delete(one.path)) this.#deleted()
-        } else if (tries === MAX_TRIES) this.#fail(one.path, outcome)
+        } else if (tries >= MAX_TRIES) this.#fail(one.path, outcome)
         else if (outcome === 'unsettled' || outcome.code === 'THROTTLEDOP') again.push(one)
         else if (outcome.code === 'BADVERSION') changed.push(one)
         else if (outcome.code === 'NOTEMPTY' && (await this.#newChildren(one.path))) again.push(one)
         else this.#fail(one.path, outcome)
       }
-      if (changed.length > 0) again.push(...(await this.#keepAnew(changed)))
+      if (tries >= MAX_TRIES) for (const { path } of changed) this.#fail(path, CHANGING)
+      else if (changed.length > 0) again.push(...(await this.#keepAnew(changed)))
       open = again
     }
   }
@@ -122,7 +145,8 @@ export class Deleter {
           if (!this.#swept.delete(path)) this.#deleted()
         } else if (former instanceof ZnodeError) this.#fail(path, former)
         else {
-          doomed.push({ path, version: former.stat.version })
+          const { version, mzxid } = former.stat
+          doomed.push({ path, version, mzxid })
           if (!isEphemeral(former.stat)) formers.push({ path, former })
         }
       }
@@ -143,7 +167,7 @@ export class Deleter {
       if (!whole || below.unread > 0 || below.firstNewer !== null) return false
       if (below.ephemerals > 0 && !this.#options.withEphemerals) return false
       await this.#options.undo?.synced()
-      const doomed = [...spool.backward()].map((one) => ({ path: one.path, version: one.value }))
+      const doomed = [...spool.backward()].map(doomedOf)
       await this.#refuseAnother()
       const outcomes = await this.#location.writeEach(doomed.map(deletion))
       for (const [at, each] of doomed.entries()) {

@@ -14,7 +14,7 @@ import { type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { Pace } from '../tree/windows.ts'
 import { Census, type CensusOptions } from './census.ts'
-import { Deleter, type Doomed } from './deleter.ts'
+import { Deleter, type Doomed, doomedOf } from './deleter.ts'
 
 const BATCH = 500
 const BATCHES_IN_FLIGHT = 6
@@ -196,8 +196,8 @@ class Removal {
         .finally(() => flying.delete(sent))
       flying.add(sent)
     }
-    for (const { path, value } of spool.backward()) {
-      batch.push({ path, version: value })
+    for (const one of spool.backward()) {
+      batch.push(doomedOf(one))
       if (batch.length < BATCH) continue
       if (signal.aborted || failure !== null) break
       await this.#pace.take(batch.length, signal)

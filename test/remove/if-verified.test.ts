@@ -223,6 +223,21 @@ const NO_RECORD: UndoRecord = {
   forget: () => {},
 }
 
+test('what was made anew after the count is kept as it is when it goes', async () => {
+  const { from, removal } = await opened()
+  const kept = new Map<string, string | undefined>()
+  const undo: UndoRecord = {
+    ...NO_RECORD,
+    keep: (znodes) => znodes.map(({ path, former }) => Boolean(kept.set(path, former.data?.toString()))),
+  }
+  const result = await removal(null, undo, async () => {
+    await from.client.delete(`${from.root}/c/d`)
+    await from.client.create(`${from.root}/c/d`, Buffer.from('precious'))
+  })
+  expect(result).toMatchObject({ status: 'done' })
+  expect(kept.get('c/d')).toBe('precious')
+})
+
 test.each([
   ['without an undo', null],
   ['with one', NO_RECORD],
@@ -230,7 +245,9 @@ test.each([
   const { from, location, removal } = await opened()
   const result = await removal(await location.position(), undo, async () => {
     await from.client.create(`${from.root}/a/late`, Buffer.from('precious'))
-    await from.client.setData(`${from.root}/c/d`, Buffer.from('precious'))
+    // Its version is what it was.
+    await from.client.delete(`${from.root}/c/d`)
+    await from.client.create(`${from.root}/c/d`, Buffer.from('precious'))
   })
   expect(result).toMatchObject({ status: 'incomplete' })
   expect((await from.client.getData(`${from.root}/a/late`)).data?.toString()).toBe('precious')
@@ -253,7 +270,7 @@ async function opened() {
   })
   onTestFinished(() => location.close())
   const options = { dryRun: false, maxDelete: null, keepRoot: false, withEphemerals: false }
-  const removal = (copiedUpTo: bigint, undo: UndoRecord | null = null, meanwhile = async () => {}) =>
+  const removal = (copiedUpTo: bigint | null, undo: UndoRecord | null = null, meanwhile = async () => {}) =>
     rmr(
       location,
       {

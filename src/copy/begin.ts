@@ -19,8 +19,8 @@ import type { Emit } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'
 import { refuseEphemeralRoot } from '../tree/same-root.ts'
-import { takeBack } from './finish-acls.ts'
-import { Looks } from './looks.ts'
+import { finishAcls, takeBack } from './finish-acls.ts'
+import { hasKnown, Looks } from './looks.ts'
 import { type CopyOptions, outcomeOptions } from './options.ts'
 
 export interface CopyJob {
@@ -62,6 +62,10 @@ export interface Beginning {
   filter: Filter
   /** Znodes that cannot go where the user wants them. */
   reserved: number
+  /** Znodes that still carry an earlier run's temporary identity: it could not be taken out. */
+  stillCarried: number
+  /** Places that the part that was broken off had seen to be unlike the source, and left. */
+  unlike: number
 }
 
 /** @throws UsageProblem, SafetyRefusal, JournalProblem: nothing has been written then. */
@@ -88,12 +92,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   const record = journal ?? job.record
   // A file is made anew each time: what a broken-off run had made of it is gone.
   const restart = job.restart || target.staging !== undefined
-  if (restart && journal !== null) {
-    journal.discard()
-    for (const { id, hasTemporaryIdentity } of journal.runs()) {
-      if (hasTemporaryIdentity) await takeBack(journal.open(id), target, emit)
-    }
-  }
+  if (restart && journal !== null) journal.discard()
   const known = restart ? null : latestOf(record)
   if (record !== null && known !== null) {
     const difference = differenceOfJobs(known, setup)
@@ -105,14 +104,16 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   }
   const resumes = known !== null && known.state !== 'finished'
   if (resumes && !options.verify) refuseMixture(known, source)
-  const begun = resumes && record !== null && record.directory(known.id, '') !== null ? known : null
-  const wrote =
-    wroteBefore(record, targetIdentity) || begun !== null || (resumes && known.rootDigest !== null)
+  const begun =
+    resumes && record !== null && known.wrote && record.directory(known.id, '') !== null ? known : null
+  const wrote = wroteBefore(record, targetIdentity) || begun !== null
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
   const looks = new Looks(record, targetIdentity, options.filter, options.acl)
   const since = await source.position()
   const reserved = await reservedChild(source, target, options.filter)
   if (reserved) emit({ type: 'skipped', path: 'zookeeper', reason: 'reserved' })
+  const stillCarried =
+    journal === null ? 0 : await takeBackAll(journal, resumes ? known.id : null, target, emit)
   const run = journal === null ? null : resumes ? journal.resume(known.id) : journal.begin(setup)
   if (run !== null) await occupy(target, run.info, emit)
   return {
@@ -124,6 +125,8 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
     since,
     filter: (reserved ? options.filter.without('zookeeper') : options.filter).on(source.holds),
     reserved: reserved ? 1 : 0,
+    stillCarried,
+    unlike: resumes ? known.unlike : 0,
   }
 }
 
@@ -134,6 +137,22 @@ function refuseMixture({ id, options }: RunInfo, { name, moment }: TreeSource): 
   throw new SafetyRefusal(
     `Run ${id}, which was broken off, read ${then} of ${name}, and this is ${moment}: they would be mixed, unnoticed with --no-verify; leave that out, or begin anew with --restart.`,
   )
+}
+
+/** What earlier runs left on the target, but for the one that goes on. Returns how many entries could not be taken out. */
+async function takeBackAll(
+  journal: Journal,
+  resumed: string | null,
+  target: TreeTarget,
+  emit: Emit,
+): Promise<number> {
+  let left = 0
+  for (const { id, state, hasTemporaryIdentity } of journal.runs()) {
+    if (!hasTemporaryIdentity || id === resumed) continue
+    const run = journal.open(id)
+    left += await (state === 'finished' ? finishAcls(run, target, emit) : takeBack(run, target, emit))
+  }
+  return left
 }
 
 /** @throws OccupiedRefusal */
@@ -160,8 +179,8 @@ function wroteBefore(journal: JournalReader | null, identity: RootIdentity | nul
   return journal
     .runs()
     .some(
-      ({ targetIdentity: then }) =>
-        then !== null && then.czxid === identity.czxid && then.ctime === identity.ctime,
+      ({ targetIdentity: then, ...run }) =>
+        hasKnown(run) && then !== null && then.czxid === identity.czxid && then.ctime === identity.ctime,
     )
 }
 

@@ -20,9 +20,9 @@ import { type Decision, type DecisionRules, decide, OCCUPIED } from './decide.ts
 import { DirectoryCounters } from './directory-counters.ts'
 import type { Extras } from './extras.ts'
 import type { Formers } from './formers.ts'
-import { goalOf, sequenceGoal } from './goals.ts'
+import { goalOf, keepsCounters, sequenceGoal } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
-import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
+import { type CopyOptions, EPHEMERAL_FAILS, leavesRoot } from './options.ts'
 import type { Recorder } from './recorder.ts'
 import { isPassing, lookedAgain, type Repaired, type Repairer } from './repair.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
@@ -97,6 +97,11 @@ export class CopyHand implements MarchHand {
     this.#rootMade = setup.rootMade
   }
 
+  /** Where the target is known to be other than the user wants it, and stays so. */
+  get unlike(): number {
+    return this.unequal + (this.#options.merge ? 0 : this.extrasLeft)
+  }
+
   prepare(pairs: MarchPair[]): Promise<void> | null {
     const ours = [...waysTo(pairs), ...pairs.filter((pair) => this.#isOurs(pair))]
     const access = this.#options.acl ? this.#access.prepare(ours) : null
@@ -155,7 +160,7 @@ export class CopyHand implements MarchHand {
     const allMade = this.#context.counts.failed === 0 && this.#kinds.refused === 0
     const { failed, advances } = await this.#directoryCounters.finish(allMade)
     for (const [path, error] of failed) this.#report(path, 'target', error)
-    this.#recorder.settled(advances, [])
+    this.#recorder.settled(advances, [], this.unlike)
   }
 
   unlisted(directory: Directory, side: Side, error: ZnodeError): void {
@@ -168,6 +173,7 @@ export class CopyHand implements MarchHand {
     this.#recorder.settled(
       advances.filter((advance) => !this.#directoryCounters.isLast(advance)),
       discovered,
+      this.unlike,
     )
   }
 
@@ -180,13 +186,14 @@ export class CopyHand implements MarchHand {
     if (pair.below === null || !this.#isOurs(pair)) return
     // One without children on the source is brought up with the znode itself, and two at once would go too far.
     const children = pair.source?.stat.numChildren ?? 0
-    pair.below.sequence = decision.do === 'keep' || children === 0 ? 0 : sequenceGoal(pair, this.#rules)
+    const left = decision.do === 'keep' || children === 0 || keepsCounters(pair, this.#options)
+    pair.below.sequence = left ? 0 : sequenceGoal(pair, this.#rules)
   }
 
   async #bringCounters(pairs: MarchPair[], decisions: Decision[]): Promise<void> {
     const goals: CounterGoal[] = []
     for (const [at, pair] of pairs.entries()) {
-      if (pair.failed || !this.#isOurs(pair)) continue
+      if (pair.failed || !this.#isOurs(pair) || keepsCounters(pair, this.#options)) continue
       const goal = goalOf(pair, decisions[at] as Decision, this.#rules)
       if (goal === null) continue
       // Of one that had children when it was read, its directory does it.
@@ -402,11 +409,6 @@ export class CopyHand implements MarchHand {
     if (this.failedPaths.size < MOST_REMEMBERED) this.failedPaths.add(path)
     this.#recorder.failed(path, side, error)
   }
-}
-
-/** `/` as a target keeps its own data and ACL unless the user says otherwise. */
-export function leavesRoot(target: TreeTarget, options: CopyOptions): boolean {
-  return target.rootPath === '/' && target.staging === undefined && !options.includeRoot
 }
 
 function firstChange(decision: Decision): Change | null {

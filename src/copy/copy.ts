@@ -16,18 +16,20 @@ import type { TallyOptions } from '../verify/tally.ts'
 import { consistencyOf } from '../verify/verify.ts'
 import { inheritHashes, lookBeforeSecondCopy, type SecondLook } from './again.ts'
 import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
-import { CopyHand, leavesRoot } from './copy-hand.ts'
+import { CopyHand } from './copy-hand.ts'
 import { Counters } from './counters.ts'
 import { collectExtras, deleteExtras } from './deletion.ts'
 import { planCopy } from './dry-run.ts'
 import { type Ending, interrupted, plainResult, proven, unproven } from './ending.ts'
 import { Extras } from './extras.ts'
 import { finishAcls } from './finish-acls.ts'
+import { forgetEmptied } from './forget-emptied.ts'
 import { Formers } from './formers.ts'
 import { hold } from './hold.ts'
+import { intentsOf } from './intents.ts'
 import { Kinds } from './kinds.ts'
 import type { Looks } from './looks.ts'
-import { EPHEMERAL_FAILS, outcomeOptions } from './options.ts'
+import { EPHEMERAL_FAILS, leavesRoot, outcomeOptions } from './options.ts'
 import { type Proof, prove } from './prove.ts'
 import { rememberProof, stillAsProved } from './proved.ts'
 import { QuietWatch } from './quiet.ts'
@@ -106,8 +108,10 @@ class Copy {
       this.#context.emit({ type: 'note', message })
     }
     this.#announce(beginning)
+    this.#context.counts.failed = beginning.stillCarried
     const { run } = beginning
     if (run === null) return this.#plan(beginning)
+    this.#job.target.beforeWrites(intentsOf(run, beginning.looks))
     let result: JobResult
     try {
       result = await this.#work(run, beginning)
@@ -173,21 +177,24 @@ class Copy {
     if (look !== null) {
       if (!look.whole) return interrupted(this.#context.counts, 0)
       // Where another filter looked before, what is there goes on record as any copy has it.
+      // What was begun has rows to finish, and entries to take out.
       if (
+        begun === null &&
         previous !== null &&
+        journal !== null &&
         looks.alike &&
         look.tally.found === 0 &&
         look.tally.unknown === 0 &&
         (look.tally.extras === 0 || !options.deleteExtras)
       ) {
         for (const event of said) this.#context.emit(event)
-        if (begun === null && journal !== null) inheritHashes(journal, previous, run)
+        inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
         await this.#rememberTarget(run)
         const consistency = consistencyOf(look.tally, 0, await stoodStill(source, start))
         return this.#conclude(run, beginning, { tally: look.tally, consistency }, 0)
       }
-      this.#countAnew()
+      this.#countAnew(beginning)
     }
     return this.#copy(run, beginning)
   }
@@ -226,13 +233,13 @@ class Copy {
   }
 
   /** The next march reads the source again, and counts what it reads. */
-  #countAnew(): void {
+  #countAnew({ stillCarried }: Beginning): void {
     Object.assign(this.#context.counts, {
       read: 0,
       bytesRead: 0,
       directories: 0,
       skipped: 0,
-      failed: 0,
+      failed: stillCarried,
       phaseDone: 0,
       phaseBytes: 0,
     })
@@ -244,7 +251,10 @@ class Copy {
     emit({ type: 'phase', phase: 'copy' })
     counts.phaseDone = 0
     const recorder = new Recorder(run, beginning.resumed, target, this.#context)
-    if (beginning.resumed) this.#remindOfSkipped(run, recorder)
+    if (beginning.resumed) {
+      run.clearProof()
+      this.#remindOfSkipped(run, recorder)
+    }
     await this.#keepUndo(run)
     if (!beginning.targetExists) counts.created += await target.createAncestors()
     const extras = options.deleteExtras ? new Extras(this.#context) : null
@@ -285,6 +295,7 @@ class Copy {
         await collectExtras(this.#job, extras, this.#march, this.#context)
       if (extras !== null)
         await deleteExtras(this.#job, extras, this.#kinds.refused, rootsOf(run), this.#context)
+      if (beginning.resumed && counts.deleted > 0) await forgetEmptied(run, target)
       if (signal.aborted) return interrupted(this.#context.counts, hand.moved)
       await this.#rememberTarget(run)
       if (!options.verify) {
@@ -348,10 +359,13 @@ class Copy {
     const directories: Directory[] = []
     for (let last: string | undefined; ; ) {
       const page = run.pending(1000, last)
-      for (const { path, watermark, childHash, children } of page) {
+      for (const { path, watermark, childHash, children, emptyTarget } of page) {
         // The sums are of what was settled; of a directory that a proof found to differ, that is nothing.
         const settled = watermark === null ? {} : { watermark, childHash, children }
-        directories.push(new Directory(path, null, { inSource: true, inTarget: true, ...settled }))
+        const directory = new Directory(path, null, { inSource: true, inTarget: true, ...settled })
+        // It was there already, and keeps its counter.
+        if (this.#job.options.keepExisting && !emptyTarget) directory.sequence = 0
+        directories.push(directory)
       }
       last = page.at(-1)?.path
       if (page.length < 1000) break
@@ -374,7 +388,7 @@ class Copy {
     const { counts } = this.#context
     const look = await this.#lookFirst(this.#job.record, beginning, [])
     if (look?.whole === false) return interrupted(counts, 0)
-    this.#countAnew()
+    this.#countAnew(beginning)
     const whole = await planCopy({
       job: this.#job,
       rules: this.#steps,
@@ -416,6 +430,7 @@ class Copy {
     this.#explainKinds()
     const leftOut = beginning.reserved + this.#kinds.refused
     const quiet = await this.#quiet.still()
+    if (quiet === null) return null
     return { counts: this.#context.counts, leftOut, quiet, replaced: await this.#replacedSource() }
   }
 
@@ -432,7 +447,7 @@ class Copy {
     const ending = await this.#afterwards(run, beginning)
     if (ending === null) return interrupted(counts, hand.moved)
     const digest = beginning.resumed || counts.failed > 0 ? null : hand.sum.hex()
-    const unequal = hand.unequal + stayed + (this.#job.options.merge ? 0 : hand.extrasLeft)
+    const unequal = beginning.unlike + hand.unlike + stayed
     if (this.#targetReplaced)
       ending.replaced ??= `The target root ${this.#job.target.name} was made anew by somebody else during the copy, and nothing was verified.`
     return unproven(ending, { unequal, moved: hand.moved, digest })
@@ -503,11 +518,11 @@ class Copy {
   }
 
   /**
-   * A run that wrote nothing stands on the last write of the one before it, or on what it found; a refused one, or one
-   * that has not seen all that several others saw a part of, on nothing.
+   * A run that wrote nothing that leaves a zxid stands on the last write of the one before it, or on what it found; one
+   * that was refused before it wrote, or that has not seen all that several others saw a part of, on nothing.
    */
-  #lastOf({ lastWrite }: RunInfo, { status }: JobResult, looks: Looks): bigint | null {
-    if (lastWrite || status === 'refused') return lastWrite
+  #lastOf({ lastWrite, wrote }: RunInfo, { status }: JobResult, looks: Looks): bigint | null {
+    if (lastWrite || (status === 'refused' && !wrote)) return lastWrite
     const before = status === 'done' ? looks.latest : looks.previous
     return before?.lastWrite || (looks.latest === null ? this.#targetBefore : null)
   }

@@ -9,9 +9,9 @@ import { type MarchOptions, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { czxidOfRoot } from '../tree/same-root.ts'
 import type { CopyJob } from './begin.ts'
-import { leavesRoot } from './copy-hand.ts'
 import type { Extras } from './extras.ts'
 import { Kinds } from './kinds.ts'
+import { leavesRoot } from './options.ts'
 import { PlanHand } from './plan-hand.ts'
 
 /** A resumed run has seen only a part: what is extra is looked for once more, everywhere. */

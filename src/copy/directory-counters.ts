@@ -62,8 +62,9 @@ export class DirectoryCounters {
 
   /** After the last znode. `allMade`: everything that leads anywhere is there by now; else counters stay behind. */
   async finish(allMade: boolean): Promise<{ failed: Map<string, ZnodeError>; advances: Advance[] }> {
-    const goals = allMade ? [...this.#last.keys()].map(goalOf) : []
-    const failed = await this.#setup.counters.bring(goals)
+    // What is not up is not done: a resumed run is to bring it up.
+    if (!allMade) return { failed: new Map(), advances: [] }
+    const failed = await this.#setup.counters.bring([...this.#last.keys()].map(goalOf))
     const advances = [...this.#last.values()].filter(
       (advance): advance is Advance => advance !== null && !failed.has(advance.directory.path),
     )

@@ -12,6 +12,7 @@ import type { Directory } from '../tree/directory.ts'
 import type { MarchPair } from '../tree/march.ts'
 import { isEphemeral, sameAcls } from '../tree/pairs.ts'
 import type { Stat } from '../tree/znode.ts'
+import { dataDigest } from './intents.ts'
 import type { Looks } from './looks.ts'
 
 const MOST_NAMED = 20
@@ -68,19 +69,23 @@ export class Evidence {
     // What our own run was done with is exact, whatever it wrote elsewhere since.
     const moved = trace.own !== null || trace.pzxid === null || trace.pzxid > trace.lastWrite
     if (!moved && trace.acls === null) return
-    const row = this.#recordOf(directory, trace)
-    if (row === null) return
-    if ((moved && trace.old < row.children) || this.#hasOtherAcls(directory, trace, row))
+    // A run of ours that came later, and saw a part of it, may have deleted there.
+    const alone = trace.own !== null || this.#rules.looks.sawLast(directory.path)
+    const row = moved && alone ? this.#recordOf(directory, trace) : null
+    if ((row !== null && trace.old < row.children) || this.#hasOtherAcls(directory, trace))
       this.#name(directory.path)
   }
 
   #isChanged(pair: MarchPair, { czxid, mzxid, pzxid }: Stat): boolean {
-    const { looks, own } = this.#rules
-    const { path } = pair
+    const { looks, own, journal } = this.#rules
+    const { path, target } = pair
     if (path === '' && this.#isOtherRoot(pair)) return true
-    // What it wrote after its last write on record is not known, but it is as on the source.
-    if (own !== null)
-      return (czxid > own.lastWrite || mzxid > own.lastWrite) && compare(pair).is === 'different'
+    // What it wrote after its last write on record is as on the source, or as it meant to write it.
+    if (own !== null) {
+      if ((czxid <= own.lastWrite && mzxid <= own.lastWrite) || compare(pair).is !== 'different') return false
+      const intent = journal.intent(own.run.id, path)
+      return intent === null || !dataDigest(path, target?.data ?? null).equals(intent)
+    }
     const [itself, below] = [looks.lastWrite(path), looks.lastWriteBelow(path)]
     // What no finished run has looked at is nobody's to protect: --merge was asked for.
     return (itself !== null && (czxid > itself || mzxid > itself)) || (below !== null && pzxid > below)
@@ -89,10 +94,13 @@ export class Evidence {
   /** No directory's hash holds the root itself. */
   #isOtherRoot(pair: MarchPair): boolean {
     const { looks, own, allowChanged } = this.#rules
-    const run = own === null ? looks.latest : own.run
+    const { latest } = looks
+    const finished = latest !== null && looks.hashesAlike(latest) ? latest : looks.hashed
+    const run = own === null ? finished : own.run
     const then = run?.rootDigest
     if (!then || allowChanged || !looks.hashesAlike(run)) return false
-    if (own !== null && sideDigest(pair, 'source')?.equals(then) !== true) return false
+    // Where the root may have been written since, only one that the source still has is certain.
+    if (run !== latest && sideDigest(pair, 'source')?.equals(then) !== true) return false
     return sideDigest(pair, 'target')?.equals(then) === false
   }
 
@@ -111,11 +119,14 @@ export class Evidence {
    * Where only finished runs wrote, any other hash is somebody's doing. Where a part of the record may be older than
    * what we wrote, it is only certain when it is the record's, but for ACLs that the source still has.
    */
-  #hasOtherAcls({ path, targetSum }: Directory, { acls, extras, own }: Trace, row: DirectoryRow): boolean {
+  #hasOtherAcls(directory: Directory, trace: Trace): boolean {
     const { looks, allowChanged } = this.#rules
+    const { acls, extras } = trace
     if (acls === null || allowChanged) return false
-    if (own === null && (looks.previous === null || !looks.hashesAlike(looks.previous))) return false
-    const certain = this.#rules.own === null && looks.sawLast(path)
+    const { path, targetSum } = directory
+    const row = this.#recordOf(directory, trace, looks.hashed)
+    if (row === null) return false
+    const certain = this.#rules.own === null && looks.hashed === looks.previous && looks.sawLast(path)
     // Earlier copies have what --merge left there on record, or have not.
     const sums = [targetSum.bytes(), DigestSum.from(targetSum.bytes()).subtract(extras.bytes()).bytes()]
     const same = (sum: Buffer) => sum.equals(row.childHash)
@@ -123,11 +134,15 @@ export class Evidence {
     return certain || sums.map((sum) => DigestSum.from(sum).addSum(acls).bytes()).some(same)
   }
 
-  #recordOf(directory: Directory, { own }: Trace): DirectoryRow | null {
+  #recordOf(
+    directory: Directory,
+    { own }: Trace,
+    run: RunInfo | null = this.#rules.looks.previous,
+  ): DirectoryRow | null {
     if (own !== null) return own
     const { looks, journal } = this.#rules
-    if (looks.previous === null || !looks.seesAlike(directory.holdsExcluded)) return null
-    const row = journal.directory(looks.previous.id, directory.path)
+    if (run === null || !looks.seesAlike(run, directory.holdsExcluded)) return null
+    const row = journal.directory(run.id, directory.path)
     // What a copy did not come to the end of is on record in part.
     return row === null || row.state === 'partial' || row.children === 0 ? null : row
   }

@@ -16,7 +16,9 @@ export class Looks {
   readonly #looks: Look[] = []
   /** The latest finished run that looked at all of it. */
   readonly previous: RunInfo | null
-  /** The filters of all runs, however they ended; empty where one of them looked at all of it, or there were none. */
+  /** The same of those whose digests are of the same as ours: with ACLs, or without. */
+  readonly hashed: RunInfo | null
+  /** The filters of all runs that know something of the target, however they ended; empty where one of them looked at all of it, or there were none. */
   readonly #shown: Filter[]
   readonly #filter: Filter
   readonly #acl: boolean
@@ -26,14 +28,16 @@ export class Looks {
     this.#acl = acl
     const runs = (journal?.runs() ?? []).filter((run) => isOf(run, target))
     // What was refused before it wrote anything has no last write, and is as if it had not been.
-    for (const run of runs.filter((one) => one.state === 'finished' && one.lastWrite).reverse()) {
+    const finished = runs.filter((one) => one.state === 'finished' && one.lastWrite).reverse()
+    this.hashed = finished.find((run) => this.hashesAlike(run) && isAsWide(filterOf(run), filter)) ?? null
+    for (const run of finished) {
       const look = { run, filter: filterOf(run) }
       this.#looks.push(look)
       if (isAsWide(look.filter, filter)) break
     }
     const last = this.#looks.at(-1)
     this.previous = last !== undefined && isAsWide(last.filter, filter) ? last.run : null
-    const shown = runs.filter((run) => run.targetIdentity !== null).map(filterOf)
+    const shown = runs.filter((run) => hasKnown(run) && run.targetIdentity !== null).map(filterOf)
     this.#shown = shown.some((one) => isAsWide(one, filter)) ? [] : shown
   }
 
@@ -78,16 +82,27 @@ export class Looks {
     )
   }
 
-  /** The previous run's record of a directory is of the same children. `excluded`: some there are left out now. */
-  seesAlike(excluded: boolean): boolean {
-    if (this.previous === null) return false
-    const then = filterOf(this.previous)
+  /** A run's record of a directory is of the same children. `excluded`: some there are left out now. */
+  seesAlike(run: RunInfo, excluded: boolean): boolean {
+    const then = filterOf(run)
     return isSame(then, this.#filter) || (!excluded && isSubset(then.include, this.#filter.include))
   }
 
   isStranger(path: string): boolean {
     return this.partial && !this.#shown.some((filter) => sees(filter, path))
   }
+}
+
+/**
+ * Whether a run knows what is on the target: it wrote there, or found it equal. One that was refused, or broken off
+ * before it wrote, has made nobody's znodes ours.
+ */
+export function hasKnown({
+  wrote,
+  state,
+  lastWrite,
+}: Pick<RunInfo, 'wrote' | 'state' | 'lastWrite'>): boolean {
+  return wrote || (state === 'finished' && Boolean(lastWrite))
 }
 
 function isOf({ targetIdentity: then }: RunInfo, now: RootIdentity | null): boolean {

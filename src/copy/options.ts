@@ -1,4 +1,5 @@
 import type { AclMap } from '../tree/acl-map.ts'
+import type { TreeTarget } from '../tree/contracts.ts'
 import type { CounterOptions } from '../tree/counter-rules.ts'
 import type { KindOptions } from '../tree/create-mode.ts'
 import type { Filter } from '../tree/filter.ts'
@@ -42,6 +43,11 @@ export interface CopyOptions {
   byteRate: number | null
   /** Refuse to begin unless the source stays as it is for so long. */
   expectQuietMs: number | null
+}
+
+/** `/` as a target keeps its own data and ACL unless the user says otherwise. */
+export function leavesRoot(target: TreeTarget, options: CopyOptions): boolean {
+  return target.rootPath === '/' && target.staging === undefined && !options.includeRoot
 }
 
 export const EPHEMERAL_FAILS =

@@ -9,7 +9,7 @@ import { isEphemeral } from '../tree/pairs.ts'
 import { nextSequence } from '../tree/znode.ts'
 import { type Decision, type DecisionRules, decide, OCCUPIED } from './decide.ts'
 import type { Extras } from './extras.ts'
-import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
+import { bringsCounters, goalOf, keepsCounters, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
 import type { RefusedAcls } from './refused-acls.ts'
@@ -173,6 +173,10 @@ export class PlanHand implements MarchHand {
     if (source === null || isEphemeral(source.stat)) return
     // What is made is what advances its parent's counter.
     if (part !== null && decision.do === 'create') part.counted++
+    if (keepsCounters(pair, this.#options)) {
+      if (below !== null) below.sequence = 0
+      return
+    }
     const there = target === null ? 0 : nextSequence(target.stat)
     const wanted = bringsCounters(decision) ? sequenceGoal(pair, this.#rules) : 0
     if (below !== null) below.sequence = Math.max(0, wanted - there)

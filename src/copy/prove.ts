@@ -5,9 +5,8 @@ import type { CounterRules } from '../tree/counter-rules.ts'
 import { DigestSum } from '../tree/digest.ts'
 import type { Directory } from '../tree/directory.ts'
 import type { Consistency, JobContext } from '../tree/events.ts'
-import type { Filter } from '../tree/filter.ts'
 import { type Advance, type MarchOptions, march } from '../tree/march.ts'
-import { parentPath } from '../tree/path.ts'
+import { byPath, parentPath } from '../tree/path.ts'
 import { pause } from '../tree/windows.ts'
 import { lookAgain } from '../verify/look-again.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
@@ -15,13 +14,16 @@ import { Tally, type TallyOptions, unpack } from '../verify/tally.ts'
 import { consistencyOf, mayMarchAgain, settling } from '../verify/verify.ts'
 import { type CounterGoal, type Counters, lessened } from './counters.ts'
 import type { Formers } from './formers.ts'
-import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
+import { goalOf, keepsCounters, sequenceGoal, staysBehind } from './goals.ts'
 import type { Kinds } from './kinds.ts'
 import type { CopyOptions } from './options.ts'
 import { newRow } from './recorder.ts'
 import { lookedAgain, type Repaired, Repairer } from './repair.ts'
 import { StillToMake } from './still-to-make.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
+
+/** Their data are in hand meanwhile, a megabyte each at most. */
+const REPAIRED_AT_ONCE = 64
 
 export interface Proof {
   tally: Tally
@@ -72,13 +74,19 @@ export async function prove(
     emit({ type: 'phase', phase: 'copy' })
     const paths = tally.differences.map((difference) => difference.path)
     emit(lookedAgain(paths))
-    const repaired = await repairer.repair(paths)
-    for (const { result, pair } of repaired.values()) {
-      if (result === 'created') counts.created++
-      if (result === 'updated') counts.updated++
-      if (result === 'created' || result === 'updated') counts.bytesWritten += pair.source?.data?.length ?? 0
+    const goals: CounterGoal[] = []
+    paths.sort(byPath)
+    for (let at = 0; at < paths.length; at += REPAIRED_AT_ONCE) {
+      const repaired = await repairer.repair(paths.slice(at, at + REPAIRED_AT_ONCE))
+      for (const { result, pair } of repaired.values()) {
+        if (result === 'created') counts.created++
+        if (result === 'updated') counts.updated++
+        if (result === 'created' || result === 'updated')
+          counts.bytesWritten += pair.source?.data?.length ?? 0
+      }
+      goals.push(...goalsOf(repaired.values(), rules, options))
     }
-    await bringCounters(repaired.values(), counters, rules, source, target, marchOptions.filter)
+    await bringCounters(goals, counters, new StillToMake(source, target, marchOptions.filter))
     emit({ type: 'phase', phase: 'verify' })
     // The target's children are of our own making.
     await lookAgain(source, target, tally, marchOptions, ['source'])
@@ -118,18 +126,11 @@ function recordWhatStays(run: Run, tally: Tally): void {
     correctHash(run, path, unpack(source), unpack(target))
 }
 
-/** After everything was made: a counter that was brought up before its last child would overshoot. */
-async function bringCounters(
-  repaired: Iterable<Repaired>,
-  counters: Counters,
-  rules: CounterRules,
-  source: TreeSource,
-  target: TreeTarget,
-  filter: Filter,
-): Promise<void> {
+/** What their counters lack; their data only where those are set again. */
+function goalsOf(repaired: Iterable<Repaired>, rules: CounterRules, options: CopyOptions): CounterGoal[] {
   const goals: CounterGoal[] = []
   for (const { pair, decision, result } of repaired) {
-    if (result === 'failed') continue
+    if (result === 'failed' || keepsCounters(pair, options)) continue
     const goal = goalOf(pair, decision, rules) ?? {
       path: pair.path,
       sequence: null,
@@ -142,11 +143,17 @@ async function bringCounters(
     const sequence = staysBehind({ path: pair.path, mode: pair.source?.mode }, wanted, children, rules)
       ? 0
       : wanted
-    if (sequence > 0 && pair.source?.stat.ephemeralOwner === 0n) goals.push({ ...goal, sequence })
+    const data = goal.version === null ? null : goal.data
+    if (sequence > 0 && pair.source?.stat.ephemeralOwner === 0n) goals.push({ ...goal, sequence, data })
     else if (goal.version !== null) goals.push(goal)
   }
+  return goals
+}
+
+/** After everything was made: a counter that was brought up before its last child would overshoot. */
+async function bringCounters(goals: CounterGoal[], counters: Counters, toMake: StillToMake): Promise<void> {
   if (goals.length === 0) return
-  const unmade = await new StillToMake(source, target, filter).count(goals.map((goal) => goal.path))
+  const unmade = await toMake.count(goals.map((goal) => goal.path))
   await counters.bring(goals.map((goal, at) => lessened(goal, unmade[at] as number | null)))
 }
 

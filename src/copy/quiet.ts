@@ -20,14 +20,16 @@ interface Fingerprint {
   newer: string | null
 }
 
+/** `null` when the signal stopped it. */
 async function fingerprint(
   source: TreeSource,
   options: MarchOptions,
   since: bigint | null,
-): Promise<Fingerprint> {
+): Promise<Fingerprint | null> {
   const hand = new FingerprintHand(since)
   const at = await source.position()
-  await march(source, source, hand, { ...options, acl: true, data: false }, { from: 'root', target: false })
+  const looking = { ...options, acl: true, data: false }
+  if (!(await march(source, source, hand, looking, { from: 'root', target: false }))) return null
   return { sum: hand.sum.hex(), at, newer: hand.newer }
 }
 
@@ -52,9 +54,8 @@ export class QuietWatch {
     this.#emit({ type: 'phase', phase: 'settle', says })
     const before = await fingerprint(this.#source, this.#options, null)
     await pause(milliseconds, signal)
-    const after = await fingerprint(this.#source, this.#options, before.at)
-    this.#before = after.sum
-    if (signal.aborted)
+    const after = before && (await fingerprint(this.#source, this.#options, before.at))
+    if (before === null || after === null || signal.aborted)
       throw new Interrupted('Interrupted while the source was watched; nothing was written.')
     if (after.sum !== before.sum) {
       const which = after.newer === null ? '' : `, such as ${after.newer || 'the root'}`
@@ -62,13 +63,14 @@ export class QuietWatch {
         `The source ${this.#source.name} changed while it was watched (--expect-quiet)${which}; nothing was written.`,
       )
     }
+    this.#before = after.sum
   }
 
-  /** True, too, when nothing was expected. */
-  async still(): Promise<boolean> {
-    return (
-      this.#before === null || (await fingerprint(this.#source, this.#options, null)).sum === this.#before
-    )
+  /** True, too, when nothing was expected; `null` when the signal stopped the look. */
+  async still(): Promise<boolean | null> {
+    if (this.#before === null) return true
+    const now = await fingerprint(this.#source, this.#options, null)
+    return now && now.sum === this.#before
   }
 }
 

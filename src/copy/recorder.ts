@@ -48,7 +48,8 @@ export class Recorder {
     return this.#resumed && this.#run?.directory(path) != null
   }
 
-  settled(advances: Advance[], discovered: Directory[]): void {
+  /** `unlike`: what this process has left unlike the source. */
+  settled(advances: Advance[], discovered: Directory[], unlike: number): void {
     if (this.#run === null) return
     this.#run.record({
       directories: advances.map(rowOf),
@@ -56,6 +57,7 @@ export class Recorder {
       issues: this.#issues,
       counts: this.#context.counts,
       lastWrite: this.#target.lastWrite,
+      unlike,
     })
     this.#issues = []
   }

@@ -19,7 +19,7 @@ import { UNLIMITED, Window } from '../tree/windows.ts'
 import { type Decision, decide, OCCUPIED } from './decide.ts'
 import type { Formers } from './formers.ts'
 import type { Kinds } from './kinds.ts'
-import type { CopyOptions } from './options.ts'
+import { type CopyOptions, leavesRoot } from './options.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
 
 const BATCH = 256
@@ -148,9 +148,14 @@ export class Repairer {
     return again
   }
 
-  /** A source that holds parts of a tree does not know what else is on the way to them, where it is there already. */
+  /**
+   * What is there already, and is not ours: it only leads to what is copied, or is the target's own `/`. It may be
+   * asked for because something below it was gone.
+   */
   #onlyLeads({ path, target }: Pair): boolean {
-    return target !== null && this.#source.holds?.(path) === 'on-the-way'
+    if (target === null) return false
+    if (path === '' && leavesRoot(this.#target, this.#options)) return true
+    return this.#source.holds?.(path) === 'on-the-way' || this.#options.filter.judge(path) !== 'in'
   }
 
   /** Applies ACLs first, then the rest, and returns what was not done, by index. */

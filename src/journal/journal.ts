@@ -91,8 +91,8 @@ class LockedJournal extends StoredJournal implements Journal {
     guarded(this.file, () =>
       this.db
         .prepare(
-          `INSERT INTO runs (id, command, version, source, target, source_identity, target_identity, options, state, started)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?)`,
+          `INSERT INTO runs (id, command, version, source, target, source_identity, target_identity, options, state, started, wrote)
+           VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'running', ?, 0)`,
         )
         .run(
           id,

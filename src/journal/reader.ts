@@ -43,6 +43,7 @@ export class StoredJournal implements JournalReader {
   protected readonly db: Database.Database
   /** Asked for each directory of a resumed run. */
   #one: Database.Statement<[string, string], StoredDirectory> | null = null
+  #intent: Database.Statement<[string, string]> | null = null
 
   constructor(file: string, db: Database.Database) {
     this.file = file
@@ -65,8 +66,8 @@ export class StoredJournal implements JournalReader {
   }
 
   latestFinished(): RunInfo | null {
-    const wroteNothing = `status = 'refused' AND coalesce(last_write, '0') = '0'`
-    return this.#oneRun(`WHERE state = 'finished' AND NOT (${wroteNothing}) ORDER BY number DESC LIMIT 1`)
+    const asIfItHadNotBeen = `status = 'refused' AND wrote = 0`
+    return this.#oneRun(`WHERE state = 'finished' AND NOT (${asIfItHadNotBeen}) ORDER BY number DESC LIMIT 1`)
   }
 
   // In pages, because SQLite lets nothing be written through a connection that is still iterating.
@@ -122,6 +123,15 @@ export class StoredJournal implements JournalReader {
         .all(id)
         .map(loadTemporaryAcl),
     )
+  }
+
+  intent(id: string, path: string): Uint8Array | null {
+    return guarded(this.file, () => {
+      this.#intent ??= this.db
+        .prepare(`SELECT digest FROM intents WHERE run = ${NUMBER} AND path = ?`)
+        .pluck()
+      return (this.#intent.get(id, path) as Buffer | undefined) ?? null
+    })
   }
 
   holder(): Holder | null {

@@ -68,6 +68,8 @@ export interface StoredRun {
   message: string
   root_digest: Buffer | null
   undo: string | null
+  wrote: number
+  unlike: number
   has_secret: number
 }
 
@@ -87,7 +89,9 @@ export function loadRun(row: StoredRun): RunInfo {
     counts: object(row.counts, 'the counts of a run'),
     started: date(row.started, 'the start of a run'),
     ended: orNull(row.ended, 'the end of a run', date),
+    wrote: row.wrote !== 0,
     lastWrite: orNull(row.last_write, 'the last write of a run', long),
+    unlike: whole(row.unlike, 'what a run left unlike the source'),
     sourceDigest: orNull(row.source_digest, 'the digest of a source', text),
     targetDigest: orNull(row.target_digest, 'the digest of a target', text),
     consistency: orNull(row.consistency, 'the consistency of a run', text) as RunInfo['consistency'],

@@ -12,7 +12,15 @@ import {
   storeDirectory,
   storeIdentity,
 } from './rows.ts'
-import type { DirectoryRow, JournalReader, RecordBatch, RunEnd, RunInfo, TemporaryAcl } from './types.ts'
+import type {
+  DirectoryRow,
+  Intent,
+  JournalReader,
+  RecordBatch,
+  RunEnd,
+  RunInfo,
+  TemporaryAcl,
+} from './types.ts'
 
 export class Run {
   readonly id: string
@@ -22,6 +30,7 @@ export class Run {
   readonly #number: number
   /** Of the processes before this one. */
   readonly #earlier: Record<string, unknown>
+  readonly #earlierUnlike: number
   readonly #statements: Statements
 
   constructor(file: string, db: Database, journal: JournalReader, id: string) {
@@ -33,7 +42,9 @@ export class Run {
       file,
       () => db.prepare('SELECT number FROM runs WHERE id = ?').pluck().get(id) as number,
     )
-    this.#earlier = this.info.counts
+    const { counts, unlike } = this.info
+    this.#earlier = counts
+    this.#earlierUnlike = unlike
     this.#statements = guarded(file, () => prepare(db))
   }
 
@@ -53,8 +64,14 @@ export class Run {
       for (const row of batch.issues ?? []) {
         issue.run(this.#number, row.kind, row.path, row.side, row.code, row.reason)
       }
-      if (batch.counts !== undefined || batch.lastWrite !== undefined) {
-        progress.run(this.#storeCounts(batch.counts), batch.lastWrite?.toString() ?? null, this.#number)
+      const { counts, lastWrite, unlike } = batch
+      if (counts !== undefined || lastWrite !== undefined || unlike !== undefined) {
+        progress.run(
+          this.#storeCounts(counts),
+          lastWrite?.toString() ?? null,
+          unlike === undefined ? null : this.#earlierUnlike + unlike,
+          this.#number,
+        )
       }
     })
   }
@@ -100,6 +117,18 @@ export class Run {
 
   setTargetIdentity(identity: RootIdentity): void {
     this.#set('target_identity', storeIdentity(identity))
+  }
+
+  /** On disk when this returns: only then may anything be written to the target. */
+  setWrote(): void {
+    this.#durably(() => this.#db.prepare('UPDATE runs SET wrote = 1 WHERE number = ?').run(this.#number))
+  }
+
+  /** Before it is sent: what is found there after a crash is then known to be ours. */
+  intend(intents: readonly Intent[]): void {
+    this.#atOnce(() => {
+      for (const { path, digest } of intents) this.#statements.intend.run(this.#number, path, digest)
+    })
   }
 
   /** On disk when this returns: only then may the target get the temporary entries. */
@@ -156,6 +185,22 @@ export class Run {
     )
   }
 
+  /** What was proved may be written to again. */
+  clearProof(): void {
+    this.#write(
+      'UPDATE runs SET verified = 0, source_digest = NULL, target_digest = NULL, consistency = NULL WHERE number = ?',
+      this.#number,
+    )
+  }
+
+  /** Directories that are none any more. */
+  forgetDirectories(paths: readonly string[]): void {
+    this.#atOnce(() => {
+      const forget = this.#db.prepare('DELETE FROM directories WHERE run = ? AND path = ?')
+      for (const path of paths) forget.run(this.#number, path)
+    })
+  }
+
   /** What failed is tried again by a resumed run; ephemerals in directories that are done are not seen again. */
   forgetRetried(): void {
     this.#write(
@@ -166,7 +211,7 @@ export class Run {
 
   /**
    * The run is over, well or not. Directories of earlier runs go, but for those of the latest verified one, the latest
-   * that was done, and the latest of each filter that wrote: they tell what the target was.
+   * that was done, and the latest that wrote with each filter, with ACLs and without: they tell what the target was.
    */
   finish(status: Status, end: RunEnd): void {
     this.#atOnce(() => {
@@ -194,11 +239,13 @@ export class Run {
              SELECT ? UNION SELECT max(number) FROM finished WHERE verified
              UNION SELECT max(number) FROM finished WHERE status = 'done'
              UNION SELECT max(number) FROM finished WHERE coalesce(last_write, '0') <> '0'
-               GROUP BY json_extract(options, '$.include'), json_extract(options, '$.exclude'))
+               GROUP BY json_extract(options, '$.include'), json_extract(options, '$.exclude'),
+                 json_extract(options, '$.acl'))
            DELETE FROM directories WHERE run IN
              (SELECT number FROM finished WHERE number NOT IN (SELECT run FROM kept WHERE run IS NOT NULL))`,
         )
         .run(this.#number)
+      this.#db.prepare('DELETE FROM intents WHERE run = ?').run(this.#number)
     })
     if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
   }
@@ -219,7 +266,8 @@ export class Run {
       this.#db
         .prepare(`UPDATE runs SET state = 'abandoned', ended = ? WHERE number = ?`)
         .run(Date.now(), this.#number)
-      this.#db.prepare('DELETE FROM directories WHERE run = ?').run(this.#number)
+      for (const table of ['directories', 'intents'])
+        this.#db.prepare(`DELETE FROM ${table} WHERE run = ?`).run(this.#number)
     })
     if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
   }
@@ -261,7 +309,7 @@ export class Run {
 }
 
 type Statements = Record<
-  'upsert' | 'discover' | 'issue' | 'progress' | 'pendingFirst' | 'pendingAfter',
+  'upsert' | 'discover' | 'issue' | 'progress' | 'intend' | 'pendingFirst' | 'pendingAfter',
   Statement
 >
 
@@ -273,8 +321,10 @@ function prepare(db: Database): Statements {
     discover: db.prepare('INSERT OR IGNORE INTO directories VALUES (?, ?, 0, ?, NULL, ?, ?)'),
     issue: db.prepare('INSERT OR REPLACE INTO issues VALUES (?, ?, ?, ?, ?, ?)'),
     progress: db.prepare(
-      'UPDATE runs SET counts = coalesce(?, counts), last_write = coalesce(?, last_write) WHERE number = ?',
+      `UPDATE runs SET counts = coalesce(?, counts), last_write = coalesce(?, last_write),
+         unlike = coalesce(?, unlike) WHERE number = ?`,
     ),
+    intend: db.prepare('INSERT OR REPLACE INTO intents VALUES (?, ?, ?)'),
     pendingFirst: db.prepare(`${pending} ORDER BY path LIMIT ?`),
     pendingAfter: db.prepare(`${pending} AND path > ? ORDER BY path LIMIT ?`),
   }

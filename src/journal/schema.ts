@@ -63,6 +63,17 @@ const STEPS: readonly string[] = [
   CREATE TABLE holder (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER, host TEXT, command TEXT, since INTEGER);
   `,
   'ALTER TABLE runs ADD COLUMN undo TEXT',
+  // Of earlier runs nobody knows.
+  `
+  ALTER TABLE runs ADD COLUMN wrote INTEGER NOT NULL DEFAULT 1;
+  ALTER TABLE runs ADD COLUMN unlike INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE intents (
+    run INTEGER NOT NULL,
+    path TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (run, path)
+  ) WITHOUT ROWID;
+  `,
 ]
 
 export const LAYOUT = STEPS.length

@@ -30,8 +30,12 @@ export interface RunInfo extends RunSetup {
   counts: Record<string, unknown>
   started: Date
   ended: Date | null
-  /** The zxid of the run's last acknowledged write to the target. */
+  /** Whether anything of it may be on the target: false until its first write is about to be sent. */
+  wrote: boolean
+  /** The zxid of the run's last acknowledged write to the target that left one there (an ACL leaves none). */
   lastWrite: bigint | null
+  /** Places on the target that it saw to be unlike the source, and left (for `--no-verify`, where nobody looks again). */
+  unlike: number
   /** 64 hex digits. */
   sourceDigest: string | null
   targetDigest: string | null
@@ -78,6 +82,8 @@ export interface RecordBatch {
   /** This process's own; the journal adds those before it. */
   counts?: object
   lastWrite?: bigint
+  /** This process's own, too. */
+  unlike?: number
 }
 
 export interface RunEnd {
@@ -88,6 +94,12 @@ export interface RunEnd {
   lastWrite: bigint | null
   counts: object
   consistency: Consistency
+}
+
+/** What is about to be written: its path, and the digest of its data. */
+export interface Intent {
+  path: string
+  digest: Uint8Array
 }
 
 /** A directory that stands under its temporary ACL, and the ACL it shall get (encoded by whoever wrote it). */
@@ -117,6 +129,8 @@ export interface JournalReader {
   /** Skipped first, each kind in path order. */
   issues(id: string, options?: { limit?: number }): Iterable<IssueRow>
   temporaryAcls(id: string): TemporaryAcl[]
+  /** The digest of the data that a run that is not finished has written, or was about to write, there last. */
+  intent(id: string, path: string): Uint8Array | null
   /** The process that works with the journal now, if any. */
   holder(): Holder | null
   close(): void

@@ -61,8 +61,10 @@ class Call {
 }
 
 export class EnsembleWriter {
-  /** The zxid of the newest acknowledged write. */
+  /** The zxid of the newest acknowledged write that left one. */
   lastWrite = 0n
+  /** Told of everything before it is sent. */
+  before: ((changes: readonly Change[]) => void) | null = null
   /** Gets what is overwritten or deleted before that is sent. */
   undo: UndoRecord | null = null
   readonly #session: SessionKeeper
@@ -88,6 +90,7 @@ export class EnsembleWriter {
 
   write(changes: readonly Change[], alone: boolean): Promise<ChangeOutcome[]> {
     if (changes.length === 0) return Promise.resolve([])
+    this.before?.(changes)
     const called = new Promise<ChangeOutcome[]>((resolve, reject) => {
       const call = new Call(changes.length, resolve, reject)
       for (const [at, change] of changes.entries()) {
@@ -236,7 +239,8 @@ export class EnsembleWriter {
     for (const [index, { call, at }] of batch.entries()) {
       const outcome = outcomes[index] as { zxid: bigint } | ZooKeeperError
       if (!(outcome instanceof ZooKeeperError)) {
-        this.#wrote(outcome.zxid)
+        // An ACL leaves no zxid on any znode: it says nothing of what was made or set before it.
+        if (kind !== 'setAcl') this.#wrote(outcome.zxid)
         call.settle(at, 'done')
       } else if (isLost(outcome)) call.settle(at, 'unsettled')
       else {

@@ -235,6 +235,10 @@ export class Ensemble implements TreeTarget {
     return this.#writer.write(changes, true)
   }
 
+  beforeWrites(tell: (changes: readonly Change[]) => void): void {
+    this.#writer.before = tell
+  }
+
   keepUndo(record: UndoRecord): void {
     this.#writer.undo = record
   }

@@ -68,9 +68,10 @@ export class OneEnsemble {
     const host = this.#location.hosts.find((one) => formatHost(one) === server)
     if (marks === null || host === undefined) return
     const unlike = difference(this.#marks, marks)
-    // What was made anew since then is no stray.
-    if (unlike !== null && !(await this.#knowsSessions(host))) throw this.#stray(server, unlike)
-    this.#known.add(server)
+    const same = unlike === null || (await this.#knowsSessions(host))
+    // What was made anew since then is no stray. Where nobody can be asked now, it is met again.
+    if (same === false) throw this.#stray(server, unlike as string)
+    if (same === true) this.#known.add(server)
   }
 
   async #ask(host: Host): Promise<void> {

@@ -280,11 +280,13 @@ export interface TreeTarget extends TreeSource {
   settle(): Promise<void>
   /** Whether the servers would take this ACL: they refuse schemes and ids that they do not know. Makes nothing. */
   takesAcl(acl: AclList): Promise<boolean>
+  /** `tell` has returned before any of these changes is sent. */
+  beforeWrites(tell: (changes: readonly Change[]) => void): void
   /** From now on nothing is overwritten or deleted before the record has what it was. */
   keepUndo(record: UndoRecord): void
   /** A reader through the writing session. */
   readonly settled: TreeReader
-  /** The zxid of the last acknowledged write of this run; 0n before the first. */
+  /** The zxid of the last acknowledged write of this run that left one (setACL leaves none); 0n before the first. */
   readonly lastWrite: bigint
   /**
    * Makes missing ancestors of the root; each takes the ACL of the nearest one that existed. Returns how many. With

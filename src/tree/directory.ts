@@ -46,7 +46,7 @@ export class Directory {
   lost = false
   unmade: Znode | null
   mode: CreateMode | undefined
-  /** The target has children here that the filter leaves out. */
+  /** The target has children here that the filter leaves out, or that only lead on. */
   holdsExcluded = false
   #unread: Side | null
   sourceZxid = 0n

@@ -11,6 +11,7 @@ export interface MergedNames {
   names: string[]
   /** For each name, where it is. */
   flags: Uint8Array
+  /** The target has some here that are nobody's to delete: left out, or only leading on. */
   excludedOnTarget: boolean
 }
 
@@ -41,10 +42,8 @@ export function mergeNames(
     if (flag & TARGET) right++
     if (!filter.indifferent) {
       const verdict = filter.judge(childPath(directory, name))
-      if (verdict === 'out') {
-        if (flag & TARGET) excludedOnTarget = true
-        continue
-      }
+      if (verdict !== 'in' && flag & TARGET) excludedOnTarget = true
+      if (verdict === 'out') continue
       if (verdict === 'on-the-way') flag |= ON_THE_WAY
     }
     if (after !== null && name <= after) continue

@@ -32,7 +32,7 @@ export interface PairOptions {
   acl: boolean
   /** Read the data of znodes that are only on the target: verification needs their digests, a copy does not. */
   targetOnlyData: boolean
-  /** Read Stat and ACL only. @default true */
+  /** Read data. Without them only Stats, and ACLs where those are wanted. @default true */
   data?: boolean
 }
 
@@ -64,8 +64,9 @@ export async function readPairs<P extends Pair>(
   window: Window,
   act: (pairs: P[]) => Promise<void>,
 ): Promise<void> {
-  if (options.acl) {
-    await Promise.all([readStats(pairs, 'source', lanes), readStats(pairs, 'target', lanes)])
+  if (options.acl || options.data === false) {
+    const { acl } = options
+    await Promise.all([readStats(pairs, 'source', lanes, acl), readStats(pairs, 'target', lanes, acl)])
   }
   const acting: Promise<void>[] = []
   for (const batch of batches(pairs, options)) {
@@ -87,16 +88,16 @@ export async function readPairs<P extends Pair>(
 
 type SideName = 'source' | 'target'
 
-async function readStats(pairs: readonly Pair[], side: SideName, lanes: Lanes): Promise<void> {
+async function readStats(pairs: readonly Pair[], side: SideName, lanes: Lanes, acl: boolean): Promise<void> {
   const wanted = pairs.filter((pair) => (side === 'source' ? pair.inSource : pair.inTarget))
   if (wanted.length === 0) return
   const replies = await lanes[side].stat(wanted.map((pair) => pair.path))
-  for (const [at, pair] of wanted.entries()) setStat(pair, side, replies[at] as StatReply | ZnodeError)
+  for (const [at, pair] of wanted.entries()) setStat(pair, side, replies[at] as StatReply | ZnodeError, acl)
 }
 
-function setStat(pair: Pair, side: SideName, reply: StatReply | ZnodeError): void {
+function setStat(pair: Pair, side: SideName, reply: StatReply | ZnodeError, acl: boolean): void {
   if (reply instanceof ZnodeError) return setError(pair, side, reply)
-  pair[side] = { stat: reply.stat, acl: reply.acl, data: null, mode: reply.mode }
+  pair[side] = { stat: reply.stat, acl: acl ? reply.acl : null, data: null, mode: reply.mode }
 }
 
 function setError(pair: Pair, side: SideName, error: ZnodeError): void {
@@ -168,7 +169,8 @@ async function readSideData(
       return
     }
     const stats = await lanes[side].stat(moved.map((pair) => pair.path))
-    for (const [at, pair] of moved.entries()) setStat(pair, side, stats[at] as StatReply | ZnodeError)
+    for (const [at, pair] of moved.entries())
+      setStat(pair, side, stats[at] as StatReply | ZnodeError, options.acl)
     wanted = moved.filter((pair) => wantsData(pair, side, options))
   }
 }

@@ -1,6 +1,6 @@
 /** Rounds: only what differed is read again, so that a source that is being written converges. */
 
-import { compare, pairDigests } from '../tree/compare.ts'
+import { pairDigests } from '../tree/compare.ts'
 import type { Side, TreeSource } from '../tree/contracts.ts'
 import { newPair } from '../tree/march.ts'
 import { type Pair, type PairOptions, readPairs } from '../tree/pairs.ts'
@@ -50,7 +50,7 @@ export async function lookAgain(
 function stays(pair: Pair, known: Difference, tally: Tally, watched: readonly Side[]): boolean {
   const moved = watched.some((side) => haveMoved(pair, known, side))
   if (moved) tally.childrenMoved = true
-  const comparison = compare(pair, tally.counters)
+  const comparison = tally.judge(pair)
   if (comparison.is === 'unknown') return true
   const now = pairDigests(pair, comparison.is === 'same')
   const before = { source: unpack(known.source), target: unpack(known.target) }

@@ -61,11 +61,6 @@ export interface TallyOptions {
 }
 
 export class Tally implements MarchHand {
-  /** For a second look. */
-  get counters(): CounterRules {
-    return this.#options.counters
-  }
-
   /** It names every znode as it goes. */
   get marks(): boolean {
     return this.#options.combined
@@ -131,7 +126,7 @@ export class Tally implements MarchHand {
 
   #one(pair: MarchPair): void {
     const { counts, emit } = this.#context
-    const comparison = this.#allow(compare(pair, this.#options.counters))
+    const comparison = this.judge(pair)
     this.#count(pair)
     if (comparison.is === 'unknown') {
       if (pair.part !== null) pair.part.incomplete = true
@@ -171,7 +166,9 @@ export class Tally implements MarchHand {
       })
   }
 
-  #allow(comparison: Comparison): Comparison {
+  /** What is no difference because the user allows it is counted, and is `nothing`. */
+  judge(pair: Pair): Comparison {
+    const comparison = compare(pair, this.#options.counters)
     if (comparison.is !== 'different') return comparison
     const { what } = comparison
     if (this.#options.allowExtras && what[0] === 'missing-in-source') {

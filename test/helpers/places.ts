@@ -118,6 +118,15 @@ export function* many(
   }
 }
 
+/** Brings the counter of a znode to `count` children that were there. */
+export async function advance(where: Place, below: string, count: number): Promise<void> {
+  const path = where.at(below === '' ? 'gone' : `${below}/gone`)
+  for (let at = 0; at < count; at++) {
+    await where.client.create(path, null)
+    await where.client.delete(path)
+  }
+}
+
 /** Directories of equal leaves, written in multis: `dirs` × `leaves` znodes of `size` bytes, and the root. */
 export async function plantMany(
   { client, root }: Pick<Place, 'client' | 'root'>,

@@ -2,6 +2,8 @@
 import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { readJournal } from '../../src/journal/index.ts'
+import { JournalProblem } from '../../src/tree/errors.ts'
 import type { Survived } from '../../src/tree/events.ts'
 import { type CliOptions, cli } from '../cli/run-cli.ts'
 
@@ -82,6 +84,34 @@ export function zkferryUntil(args: string[], when: RegExp, signal: NodeJS.Signal
       })
     },
   })
+}
+
+/** Kills a command once its journal knows the directory. */
+export function killedAt(directory: string, journal: string, args: string[]): Promise<Outcome> {
+  return zkferry(args, {
+    onStart: (child) => {
+      const timer = setInterval(() => {
+        if (knows(journal, directory)) child.kill('SIGKILL')
+      }, 20)
+      child.on('exit', () => clearInterval(timer))
+    },
+  })
+}
+
+function knows(file: string, directory: string): boolean {
+  try {
+    const journal = readJournal(file)
+    try {
+      const run = journal.latest()
+      return run !== null && journal.directory(run.id, directory) !== null
+    } finally {
+      journal.close()
+    }
+  } catch (error) {
+    // It is just being made.
+    if (error instanceof JournalProblem) return false
+    throw error
+  }
 }
 
 /** Runs a command, and something else once its stdout matches. */

@@ -1,8 +1,8 @@
 /** `--delete`, its limits, and the filters. */
 import { describe, expect, test } from 'vitest'
-import { pair, parseAcl, plant } from '../helpers/places.ts'
+import { pair, parseAcl, plant, plantMany } from '../helpers/places.ts'
 import { contents, readTree, zxids } from '../helpers/read-tree.ts'
-import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { freshJournal, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 /** Where a difference is expected to stay, there is nothing to wait for. */
 const ONCE = ['--rounds', '0']
@@ -203,4 +203,35 @@ test('--rate and --byte-rate slow a copy down and change nothing else', async ()
   expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
   // 300 znodes in two groups, at 500 a second: the second group starts 256/500 s after the first. It cannot be faster.
   expect((summary as unknown as { seconds: number }).seconds).toBeGreaterThan(0.5)
+})
+
+describe('a copy that is killed, and goes on', () => {
+  const halfway = /"type":"progress","phase":"copy","znodes":[3-9]\d\d/
+  const killed = (args: string[]) =>
+    zkferryUntil([...args, '--concurrency', '1', '--rate', '400'], halfway, 'SIGKILL')
+
+  test.each([[], ['--no-verify']])('with --no-acl: what is extra is deleted, %j', async (...flags) => {
+    const { from, to } = await pair('delete')
+    await plantMany(from, 20, 50)
+    await plant(to, { '': null, old: null, 'old/x': 'extra', d00001: 'directory 1', 'd00001/extra': 'x' })
+    const args = ['copy', '--merge', '--no-acl', '--delete', '--yes', ...flags, '--journal', freshJournal()]
+    expect((await killed([...args, from.location, to.location])).code).toBeNull()
+    const { code, stderr, summary } = await zkferry([...args, from.location, to.location])
+    expect(code, stderr).toBe(0)
+    expect(summary.znodes.deleted).toBe(3)
+    expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
+  })
+
+  test('unverified: what it had seen to be extra before is no clean end', async () => {
+    const { from, to } = await pair('delete')
+    await plantMany(from, 20, 50)
+    const args = ['copy', '--no-verify', '--journal', freshJournal(), from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    await from.client.delete(from.at('d00000/z000000'))
+    await from.client.setData(from.at('d00019/z000007'), Buffer.from('v2'))
+    expect((await killed(args)).code).toBeNull()
+    const { code, summary } = await zkferry(args)
+    expect(code).toBe(1)
+    expect(summary.message).toBe('1 znode on the target is not as on the source.')
+  })
 })

@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
 import { pegasusRoot, pegasusTree } from '../../fixtures/pegasus.ts'
 import { recordedTree } from '../../fixtures/recorded.ts'
-import { load, type Place, pair, parseAcl, place, plant } from '../helpers/places.ts'
+import { nextSequence } from '../../src/tree/znode.ts'
+import { advance, load, type Place, pair, parseAcl, place, plant } from '../helpers/places.ts'
 import { contents, readTree, zxids } from '../helpers/read-tree.ts'
 import { freshJournal, zkferry } from '../helpers/zkferry.ts'
 
@@ -315,16 +316,21 @@ describe('a target with strangers', () => {
   test('--merge --keep-existing: what is there stays as it is, what is missing comes', async () => {
     const { from, to } = await pair('keep')
     await plant(from, { '': 'ours', both: { data: 'ours', acl: ['31:ip:127.0.0.1'] }, 'both/new': 'n' })
-    await plant(to, { '': 'theirs', both: 'theirs' })
-    const { code, summary, stderr } = await zkferry([
-      'copy',
-      '--merge',
-      '--keep-existing',
-      from.location,
-      to.location,
-    ])
+    await plant(from, { same: 'x', mine: null })
+    await plant(to, { '': 'theirs', both: 'theirs', same: 'x' })
+    for (const path of ['', 'both', 'same', 'mine']) await advance(from, path, 7)
+    const args = ['copy', '--merge', '--keep-existing', from.location, to.location]
+    const planned = await zkferry([...args, '--dry-run'])
+    const { code, summary, stderr } = await zkferry(args)
     expect(code, stderr).toBe(0)
-    expect(summary.znodes).toMatchObject({ created: 1, updated: 0, unchanged: 2 })
+    for (const one of [planned.summary, summary])
+      expect(one).toMatchObject({ znodes: { created: 2, updated: 0, unchanged: 3 }, steps: 7 })
+    // What is made below counts by itself; `both`, `same` and `mine` were made below the root.
+    const counters = ['', 'both', 'same', 'mine'].map(async (path) => {
+      const stat = await to.client.exists(to.at(path))
+      return stat && nextSequence(stat)
+    })
+    expect(await Promise.all(counters)).toEqual([3, 1, 0, 7])
     const tree = await readTree(to)
     expect(tree.get('both')).toMatchObject({
       data: Buffer.from('theirs').toString('base64'),

@@ -110,11 +110,11 @@ test('a journal of a newer layout is refused, and keeps everything', () => {
   const db = new Database(file)
   db.pragma('user_version = 9')
   db.close()
-  const sentence = /written by a newer zkferry \(layout 9; this one knows 2\)/
+  const sentence = /written by a newer zkferry \(layout 9; this one knows 3\)/
   expect(opening(file)).toThrow(sentence)
   expect(() => readJournal(file)).toThrow(sentence)
   const after = new Database(file)
-  after.pragma('user_version = 2')
+  after.pragma('user_version = 3')
   after.close()
   const reader = readJournal(file)
   expect(reader.runs()).toHaveLength(1)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { CreateFlag } from '../../src/zookeeper/index.ts'
-import { Place, pair, parseAcl, place, plant, plantMany } from '../helpers/places.ts'
+import { advance, Place, pair, parseAcl, place, plant, plantMany } from '../helpers/places.ts'
 import { contents, readTree, zxids } from '../helpers/read-tree.ts'
 import { DELETING, freshJournal, type Outcome, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 import { eventually } from '../zookeeper/helpers.ts'
@@ -59,14 +59,6 @@ async function nextNumber(where: Place, below: string): Promise<number> {
   const flags = CreateFlag.persistentSequential
   const { path } = await where.client.create(`${where.at(below)}/n-`, null, { flags })
   return Number(path.slice(-10))
-}
-
-/** Brings the counter of a znode to `count` children that were there. */
-async function advance(where: Place, below: string, count: number): Promise<void> {
-  for (let at = 0; at < count; at++) {
-    await where.client.create(where.at(`${below}/gone`), null)
-    await where.client.delete(where.at(`${below}/gone`))
-  }
 }
 
 describe('copy', () => {

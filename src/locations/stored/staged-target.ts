@@ -120,6 +120,9 @@ export class StagedTarget implements TreeTarget {
   }
 
   /** A file begins with nothing that could be overwritten. */
+  /** A run that is broken off leaves nothing of a file. */
+  beforeWrites(): void {}
+
   keepUndo(): void {}
 
   async takesAcl(): Promise<boolean> {

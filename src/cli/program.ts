@@ -83,6 +83,7 @@ function newProgram(io: Io): Command {
   return new Command('zkferry')
     .description('Moves ZooKeeper subtrees between ensembles, proves the copy, and cleans up the old one.')
     .version(version(), '-V, --version', 'print the version')
+    .hook('preAction', (_program, command) => refuseEmptyValues(command))
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.line(text.trimEnd()),
@@ -93,6 +94,15 @@ function newProgram(io: Io): Command {
       'after',
       '\nEach command has its own help, with examples and exit codes: zkferry copy --help',
     )
+}
+
+/** Mostly a variable of a script that is not set: what it should have named is not for us to guess. */
+function refuseEmptyValues(command: Command): void {
+  for (const option of command.options) {
+    const value: unknown = command.getOptionValue(option.attributeName())
+    if (value !== '' && !(Array.isArray(value) && value.includes(''))) continue
+    throw new UsageProblem(`${option.long} has an empty value; name one, or leave it out.`)
+  }
 }
 
 /** What the user is told, and the last line of `--json`, when no job has begun. */

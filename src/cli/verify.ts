@@ -109,16 +109,31 @@ export function register(command: Command, io: Io): void {
     .addHelpText('after', exitCodes(done, different, usage, incomplete, source, target, journal))
     .action((first: string | undefined, second: string | undefined, flags: VerifyFlags) =>
       runJob({ command: 'verify', flags, singleLocation: false }, io, (shell) =>
-        run(shell, first, second, flags),
+        run(shell, first, second, flags, (name) => command.getOptionValueSource(name) === 'cli'),
       ),
     )
 }
+
+/** What `--from-journal` has no use for, and why. */
+const NOT_FROM_JOURNAL: readonly [name: string, flag: string, why: string][] = [
+  ['combined', '--combined', 'needs a source: a journal knows directories, not znodes'],
+  ['rounds', '--rounds', 'needs a source to look at again'],
+  ['settle', '--settle', 'needs a source to look at again'],
+  ['strictSequence', '--strict-sequence', 'needs a source: a journal knows no counters'],
+  ['versions', '--versions', 'needs a source: a journal knows no versions'],
+  ['container', '--container', 'needs a source: a journal knows no counters'],
+  ['aclMap', '--acl-map', 'comes from the journal'],
+  ['include', '--include', 'comes from the journal'],
+  ['exclude', '--exclude', 'comes from the journal'],
+  ['ignore', '--ignore', 'comes from the journal'],
+]
 
 function run(
   shell: Shell,
   first: string | undefined,
   second: string | undefined,
   flags: VerifyFlags,
+  isGiven: (name: string) => boolean,
 ): Promise<JobResult> {
   if (flags.combined === '-' && flags.json) {
     throw new UsageProblem('--combined - cannot go with --json, which has stdout for itself; name a file.')
@@ -129,6 +144,9 @@ function run(
       throw new UsageProblem(
         `With --from-journal there is only a target: "${second}" is one location too many.`,
       )
+    for (const [name, flag, why] of NOT_FROM_JOURNAL)
+      if (isGiven(name))
+        throw new UsageProblem(`${flag} cannot go with --from-journal: it ${why}; leave it out.`)
     return againstJournal(shell, flags.fromJournal, first, flags)
   }
   if (first === undefined || second === undefined)
@@ -173,17 +191,11 @@ async function againstJournal(
   const plain = parseLocation(to, 'target')
   checkArchiveSourceFlags(flags, [plain])
   checkDatadirFlags(flags, [plain])
-  if (flags.combined !== undefined)
-    throw new UsageProblem('--combined needs a source: a journal knows directories, not znodes.')
-  if (flags.aclMap !== undefined) throw new UsageProblem('--acl-map comes from the journal; leave it out.')
-  if (flags.include || flags.exclude)
-    throw new UsageProblem('--include and --exclude come from the journal; leave them out.')
   const { readJournal } = await import('../journal/index.ts')
   const reader = named('--from-journal', () => readJournal(file))
   shell.onEnd(reader, () => reader.close())
   const finished = reader.latestFinished()
   if (!finished) throw new UsageProblem(`The journal ${file} has no finished copy to compare with.`)
-  if (flags.ignore) throw new UsageProblem('--ignore comes from the journal; leave it out.')
   const auth = await identities(authFlags(flags), 'target', shell, true)
   const targetAt = await secured(shell, plain, authFlags(flags), 'target', true)
   const target = await openTargetWith(flags.client, shell, {

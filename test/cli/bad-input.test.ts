@@ -38,6 +38,18 @@ const cases: [string[], number, string | RegExp][] = [
   [['copy', A, B, 'c:1/c'], 2, '"c:1/c" is one argument too many'],
   [['verify', A], 2, 'needs a source and a target'],
   [['verify', '--from-journal', 'x.journal', A, B], 2, `"${B}" is one location too many`],
+  [
+    ['verify', '--from-journal', 'x.journal', '--rounds', '3', A],
+    2,
+    '--rounds cannot go with --from-journal',
+  ],
+  [['verify', '--from-journal', 'x.journal', '--include', 'a', A], 2, '--include cannot go with'],
+  [['verify', '--from-journal', 'x.journal', '--combined', 'x', A], 2, 'knows directories, not znodes'],
+  // As a script has them whose variable is not set.
+  [['rmr', '--yes', '--if-verified', '', A], 2, '--if-verified has an empty value'],
+  [['copy', '--journal=', A, B], 2, '--journal has an empty value'],
+  [['copy', '--exclude', '', A, B], 2, '--exclude'],
+  [['copy', '--undo', '', A, B], 2, '--undo has an empty value'],
   [['runs', 'shw'], 2, '"shw"'],
   [['runs', 'show'], 2, 'needs the ID'],
   [['runs', 'show', 'nosuchid'], 2, '"nosuchid"'],

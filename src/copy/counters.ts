@@ -13,8 +13,11 @@ import {
 import type { JobContext } from '../tree/events.ts'
 import { type Data, nextSequence } from '../tree/znode.ts'
 
-/** Steps in one change: its create and delete pairs must fit into one multi. */
+/** Steps in one change: its create and delete pairs must fit into one multi, so fewer where the path is long. */
 const STEPS_A_CHANGE = 500
+const CHANGE_BYTES = 400_000
+/** Of a step, besides the path: two headers, an ACL, a name, and the path of the root. */
+const STEP_BYTES = 300
 /** Steps of one znode under way before its counter is read again. */
 const STEPS_A_ROUND = 100_000
 const MAX_IDLE_ROUNDS = 5
@@ -131,8 +134,10 @@ function changesFor(goal: CounterGoal, steps: Steps, { stat }: StatReply): Chang
   const { path, data } = goal
   const changes: Change[] = []
   const sequence = Math.min(steps.sequence, STEPS_A_ROUND)
-  for (let done = 0; done < sequence; done += STEPS_A_CHANGE) {
-    changes.push({ kind: 'advance', path, steps: Math.min(STEPS_A_CHANGE, sequence - done) })
+  const fitting = Math.floor(CHANGE_BYTES / 2 / (Buffer.byteLength(path) + STEP_BYTES))
+  const most = Math.max(1, Math.min(STEPS_A_CHANGE, fitting))
+  for (let done = 0; done < sequence; done += most) {
+    changes.push({ kind: 'advance', path, steps: Math.min(most, sequence - done) })
   }
   const perChange =
     data === null || data.length === 0 ? STEPS_A_CHANGE : Math.max(1, Math.floor(256_000 / data.length))

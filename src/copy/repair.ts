@@ -25,9 +25,10 @@ import type { TemporaryAccess } from './temporary-access.ts'
 const BATCH = 256
 const WINDOW_BYTES = 8 * 1024 * 1024
 /** Rounds without any progress before a path is given up. */
-const MAX_IDLE_ROUNDS = 3
-/** A lone write on which the server closes the connection so often is the reason for it. */
+const MAX_IDLE_ROUNDS = 5
+/** A lone write of so much under which the connection is lost so often is the reason for it: jute.maxbuffer. */
 const MAX_CLOSES = 2
+const LARGE_BYTES = 64 * 1024
 
 export interface Repaired {
   /** As it was read last. */
@@ -216,7 +217,7 @@ function isFinal(
   if (outcome !== 'unsettled' || !alone) return false
   const count = (closes.get(pair.path) ?? 0) + 1
   closes.set(pair.path, count)
-  return count >= MAX_CLOSES
+  return count >= MAX_CLOSES && (pair.source?.data?.length ?? 0) >= LARGE_BYTES
 }
 
 function tooLarge(

@@ -333,3 +333,15 @@ test('killed in the middle of a long advance and run again, a counter does not o
   expect(await numbersSpent(to, 'ids')).toBe(300_001)
   expect((await zkferry(['verify', '--strict-sequence', from.location, to.location])).code).toBe(0)
 })
+
+test('a counter below a path so long that few steps fit into one request', async () => {
+  const { from, to } = await route('3.9.5', '3.9.5')
+  const long = Array.from({ length: 4 }, () => 'x'.repeat(600)).join('/')
+  const above = ['', ...Array.from({ length: 4 }, (_, at) => long.slice(0, 601 * at + 600))]
+  for (const path of above) await plant(from, { [path]: null })
+  for (let left = 700; left > 0; left -= 100) await spend(from, long, 100)
+  const { code, stderr, summary } = await zkferry(['copy', from.location, to.location])
+  expect(code, stderr).toBe(0)
+  expect(summary.steps).toBe(700)
+  expect(await numbersSpent(to, long)).toBe(700)
+})

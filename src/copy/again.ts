@@ -3,14 +3,16 @@
  * something differs, and the target carries a change that the finished run did not make, someone works there.
  */
 import type { JournalReader, Run, RunInfo } from '../journal/index.ts'
-import type { TreeSource, TreeTarget } from '../tree/contracts.ts'
 import { SafetyRefusal } from '../tree/errors.ts'
-import type { JobContext } from '../tree/events.ts'
+import type { JobContext, JobEvent } from '../tree/events.ts'
 import { type MarchOptions, march } from '../tree/march.ts'
 import { formatCount, plural } from '../tree/plural.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
-import { Evidence, type EvidenceRules } from './evidence.ts'
-import type { Looks } from './looks.ts'
+import type { Beginning, CopyJob } from './begin.ts'
+import { Evidence } from './evidence.ts'
+
+/** Events of a march that may not be the last one. */
+const MOST_HELD_BACK = 100_000
 
 export interface SecondLook {
   /** Both sides, compared. */
@@ -18,19 +20,41 @@ export interface SecondLook {
   whole: boolean
 }
 
-export async function lookBeforeSecondCopy(
-  source: TreeSource,
-  target: TreeTarget,
-  journal: JournalReader,
-  looks: Looks,
-  options: MarchOptions,
-  tallyOptions: TallyOptions,
-  allowed: { overwriteNewer: boolean; merge: boolean },
-  own: EvidenceRules['own'],
+export interface FirstLook {
+  march: MarchOptions
+  tally: TallyOptions
+  /** Gets what the march had to say of single znodes: it may not be the last one. */
+  said: JobEvent[]
   /** Called before a refusal is thrown. */
-  refusing: () => void,
+  refusing: () => void
+}
+
+/** Looks at a target that is on record; `null` where none is. @throws SafetyRefusal */
+export async function lookFirst(
+  job: CopyJob,
+  record: JournalReader | null,
+  beginning: Beginning,
+  look: FirstLook,
+  context: JobContext,
+): Promise<SecondLook | null> {
+  const { looks, targetExists } = beginning
+  if ((looks.latest === null && !looks.partial) || record === null || !targetExists) return null
+  context.emit({ type: 'phase', phase: 'plan' })
+  const emit = (event: JobEvent) => {
+    if (event.type !== 'skipped' && event.type !== 'failed') context.emit(event)
+    else if (look.said.length < MOST_HELD_BACK) look.said.push(event)
+  }
+  return lookBeforeSecondCopy(job, record, beginning, look, { ...context, emit })
+}
+
+async function lookBeforeSecondCopy(
+  { source, target, options: allowed }: CopyJob,
+  journal: JournalReader,
+  { looks, begun }: Beginning,
+  { march: options, tally: tallyOptions, refusing }: FirstLook,
   context: JobContext,
 ): Promise<SecondLook> {
+  const own = begun && { run: begun, lastWrite: latest(looks.latest?.lastWrite, begun.lastWrite) }
   const tally = new Tally({ ...tallyOptions, countRead: true }, context)
   const { allowChanged } = tallyOptions
   const evidence = new Evidence({ journal, looks, own, allowChanged })
@@ -61,10 +85,14 @@ export async function lookBeforeSecondCopy(
     for (const message of said) context.emit({ type: 'note', message })
     refusing()
     throw new SafetyRefusal(
-      `Someone works on ${target.name}: ${plural(evidence.count, 'znode or directory', 'znodes or directories')} there changed after the finished run ${looks.latest?.id}, such as ${evidence.paths[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
+      `Someone works on ${target.name}: ${plural(evidence.count, 'znode or directory', 'znodes or directories')} there changed after run ${(looks.latest ?? begun)?.id}, such as ${evidence.paths[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
     )
   }
   return { tally, whole }
+}
+
+function latest(...zxids: (bigint | null | undefined)[]): bigint {
+  return zxids.reduce<bigint>((newest, zxid) => (zxid && zxid > newest ? zxid : newest), 0n)
 }
 
 /** A run that wrote nothing keeps the hashes of the one before it: they are still true. */

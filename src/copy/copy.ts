@@ -14,7 +14,7 @@ import { Pace } from '../tree/windows.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
 import type { TallyOptions } from '../verify/tally.ts'
 import { consistencyOf } from '../verify/verify.ts'
-import { inheritHashes, lookBeforeSecondCopy, type SecondLook } from './again.ts'
+import { inheritHashes, lookFirst, type SecondLook } from './again.ts'
 import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
 import { CopyHand } from './copy-hand.ts'
 import { Counters } from './counters.ts'
@@ -46,15 +46,8 @@ export async function copy(job: CopyJob, context: JobContext): Promise<JobResult
   return new Copy({ ...job, source }, context).run()
 }
 
-/** Events of a march that may not be the last one. */
-const MOST_HELD_BACK = 100_000
 /** Paths in one sentence. */
 const MOST_NAMED = 10
-
-function latest(a: bigint | null, b: bigint | null): bigint {
-  const [left, right] = [a ?? 0n, b ?? 0n]
-  return left > right ? left : right
-}
 
 /** What the run was begun with; a target root that it made itself is on record since. */
 function rootsOf({ info }: Run): Record<Side, bigint | null> {
@@ -199,37 +192,21 @@ class Copy {
     return this.#copy(run, beginning)
   }
 
-  /**
-   * A march that only reads, before a second copy; `null` where nothing is on record of this target.
-   * @param said gets what it had to say of single znodes
-   * @throws SafetyRefusal where someone works on the target
-   */
-  async #lookFirst(
+  /** `said` gets what it had to say of single znodes. @throws SafetyRefusal where someone works on the target */
+  #lookFirst(
     record: JournalReader | null,
-    { looks, begun, since, targetExists }: Beginning,
+    beginning: Beginning,
     said: JobEvent[],
   ): Promise<SecondLook | null> {
-    if ((looks.latest === null && !looks.partial) || record === null || !targetExists) return null
-    this.#context.emit({ type: 'phase', phase: 'plan' })
-    const emit = (event: JobEvent) => {
-      if (event.type !== 'skipped' && event.type !== 'failed') this.#context.emit(event)
-      else if (said.length < MOST_HELD_BACK) said.push(event)
-    }
-    const { source, target, options } = this.#job
-    return lookBeforeSecondCopy(
-      source,
-      target,
-      record,
-      looks,
-      { ...this.#march, targetOnlyData: true, descendTargetOnly: true },
-      { ...this.#tallyOptions(since), nameEphemerals: true },
-      options,
-      begun && { run: begun, lastWrite: latest(looks.latest?.lastWrite ?? null, begun.lastWrite) },
-      () => {
-        if (begun !== null) this.#keepsRun = true
+    const look = {
+      march: { ...this.#march, targetOnlyData: true, descendTargetOnly: true },
+      tally: { ...this.#tallyOptions(beginning.since), nameEphemerals: true },
+      said,
+      refusing: () => {
+        if (beginning.begun !== null) this.#keepsRun = true
       },
-      { ...this.#context, emit },
-    )
+    }
+    return lookFirst(this.#job, record, beginning, look, this.#context)
   }
 
   /** The next march reads the source again, and counts what it reads. */

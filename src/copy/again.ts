@@ -10,6 +10,7 @@ import { formatCount, plural } from '../tree/plural.ts'
 import { Tally, type TallyOptions } from '../verify/tally.ts'
 import type { Beginning, CopyJob } from './begin.ts'
 import { Evidence } from './evidence.ts'
+import { isNewerThan, type Newer } from './looks.ts'
 
 /** Events of a march that may not be the last one. */
 const MOST_HELD_BACK = 100_000
@@ -54,7 +55,7 @@ async function lookBeforeSecondCopy(
   { march: options, tally: tallyOptions, refusing }: FirstLook,
   context: JobContext,
 ): Promise<SecondLook> {
-  const own = begun && { run: begun, lastWrite: latest(looks.latest?.lastWrite, begun.lastWrite) }
+  const own = begun && { run: begun, newer: newerThanBoth(looks.latest, begun) }
   const tally = new Tally({ ...tallyOptions, countRead: true }, context)
   const { allowChanged } = tallyOptions
   const evidence = new Evidence({ journal, looks, own, allowChanged })
@@ -91,8 +92,9 @@ async function lookBeforeSecondCopy(
   return { tally, whole }
 }
 
-function latest(...zxids: (bigint | null | undefined)[]): bigint {
-  return zxids.reduce<bigint>((newest, zxid) => (zxid && zxid > newest ? zxid : newest), 0n)
+function newerThanBoth(finished: RunInfo | null, begun: RunInfo): Newer {
+  const newer = [finished, begun].filter((run) => run !== null).map(isNewerThan)
+  return (zxid) => newer.every((than) => than(zxid))
 }
 
 /** A run that wrote nothing keeps the hashes of the one before it: they are still true. */

@@ -14,7 +14,7 @@ import {
   type UndoRecord,
   ZnodeError,
 } from '../tree/contracts.ts'
-import { JournalProblem, MissingRoot, SafetyRefusal } from '../tree/errors.ts'
+import { JournalProblem, MissingRoot, SafetyRefusal, UsageProblem } from '../tree/errors.ts'
 import type { Emit } from '../tree/events.ts'
 import type { Filter } from '../tree/filter.ts'
 import { refuseDeletionAfter, requireAcls } from '../tree/losses.ts'
@@ -75,6 +75,8 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   if (sourceIdentity === null) throw new MissingRoot('The source root', source.name)
   await refuseEphemeralRoot(source)
   if (options.acl) requireAcls(source, '--no-acl')
+  if (options.quota && source.quotas === undefined)
+    throw new UsageProblem(`The source ${source.name} has no quotas beside its tree; leave --quota out.`)
   if (options.deleteExtras) refuseDeletionAfter(source)
   // Before anything is written or looked at: what somebody else is just making is not for us to judge.
   if (journal !== null) await occupy(target, latestOf(journal), emit)
@@ -104,9 +106,10 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
   }
   const resumes = known !== null && known.state !== 'finished'
   if (resumes && !options.verify) refuseMixture(known, source)
-  const begun =
-    resumes && record !== null && known.wrote && record.directory(known.id, '') !== null ? known : null
-  const wrote = wroteBefore(record, targetIdentity) || begun !== null
+  const begun = resumes && known.wrote ? known : null
+  // Whether the root is ours shows only once it is on record.
+  const ours = begun !== null && record !== null && record.directory(begun.id, '') !== null
+  const wrote = wroteBefore(record, targetIdentity) || ours
   if (targetIdentity !== null && !options.merge && !wrote) await refuseStrangers(target)
   const looks = new Looks(record, targetIdentity, options.filter, options.acl)
   const since = await source.position()

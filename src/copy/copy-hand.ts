@@ -22,7 +22,7 @@ import type { Extras } from './extras.ts'
 import type { Formers } from './formers.ts'
 import { goalOf, keepsCounters, sequenceGoal } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
-import { type CopyOptions, EPHEMERAL_FAILS, leavesRoot } from './options.ts'
+import { type CopyOptions, EPHEMERAL_FAILS, keeps, leavesRoot } from './options.ts'
 import type { Recorder } from './recorder.ts'
 import { isPassing, lookedAgain, type Repaired, type Repairer } from './repair.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
@@ -84,7 +84,7 @@ export class CopyHand implements MarchHand {
     this.#kinds = setup.kinds
     this.#formers = setup.formers
     this.#decisions = {
-      keepExisting: setup.options.keepExisting,
+      keeps: (path) => keeps(setup.options, path),
       aclFor: (pair) => setup.access.aclFor(pair),
       modes: setup.kinds,
       formerOf: (pair) => setup.formers.of(pair),
@@ -99,7 +99,7 @@ export class CopyHand implements MarchHand {
 
   /** Where the target is known to be other than the user wants it, and stays so. */
   get unlike(): number {
-    return this.unequal + (this.#options.merge ? 0 : this.extrasLeft)
+    return this.unequal + (this.#options.merge || this.#options.deleteExtras ? 0 : this.extrasLeft)
   }
 
   prepare(pairs: MarchPair[]): Promise<void> | null {
@@ -238,8 +238,9 @@ export class CopyHand implements MarchHand {
         emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
       }
       if (decision.stale) {
-        if (this.#extras === null) this.unequal++
-        else this.#extras.add(pair)
+        if (this.#extras !== null) this.#extras.add(pair)
+        // A resumed run looks for all that is extra at its end.
+        else if (!this.#options.deleteExtras) this.unequal++
       }
     } else if (decision.do === 'extra') {
       if (this.#extras === null) this.extrasLeft++
@@ -308,7 +309,7 @@ export class CopyHand implements MarchHand {
     const digest = sideDigest(pair, 'source')
     if (digest === null) return
     this.sum.subtract(digest)
-    if (pair.part === null) return
+    if (pair.part === null) return this.#recorder.root(null)
     pair.part.sourceSum.subtract(digest)
     pair.part.counted--
   }
@@ -333,6 +334,7 @@ export class CopyHand implements MarchHand {
       // A way that could not be made shows in what lies behind it.
       if (pair === null) continue
       stopped.add(pair)
+      if (outcome !== 'unsettled' && outcome.code === 'NODEEXISTS') this.#options.made?.bySomebody(pair.path)
       if (outcome === 'unsettled' || isPassing(outcome)) continue
       this.#dropDigest(pair)
       this.#fail(pair, 'target', outcome)

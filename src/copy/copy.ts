@@ -1,5 +1,5 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
-import type { JournalReader, Run, RunInfo } from '../journal/index.ts'
+import type { JournalReader, Run, RunEnd, RunInfo } from '../journal/index.ts'
 import { withAclMap } from '../tree/acl-map.ts'
 import type { Side } from '../tree/contracts.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
@@ -29,7 +29,7 @@ import { hold } from './hold.ts'
 import { intentsOf } from './intents.ts'
 import { Kinds } from './kinds.ts'
 import type { Looks } from './looks.ts'
-import { EPHEMERAL_FAILS, leavesRoot, outcomeOptions } from './options.ts'
+import { EPHEMERAL_FAILS, keeps, leavesRoot, outcomeOptions } from './options.ts'
 import { type Proof, prove } from './prove.ts'
 import { rememberProof, stillAsProved } from './proved.ts'
 import { QuietWatch } from './quiet.ts'
@@ -43,7 +43,9 @@ export type { CopyJob } from './begin.ts'
 /** @throws the errors of `tree/errors.ts`. Whatever it throws, what was done is in the journal. */
 export async function copy(job: CopyJob, context: JobContext): Promise<JobResult> {
   const source = withAclMap(job.source, job.options.aclMap)
-  return new Copy({ ...job, source }, context).run()
+  const record = job.journal ?? job.record
+  const made = { byUs: (path: string) => record?.intended(path) === true, bySomebody: () => {} }
+  return new Copy({ ...job, source, options: { ...job.options, made } }, context).run()
 }
 
 /** Paths in one sentence. */
@@ -70,6 +72,9 @@ class Copy {
   /** The source root's czxid. */
   #sourceRoot: bigint | null = null
   #targetReplaced = false
+  /** Why what was copied is not one tree. */
+  #replaced: string | null = null
+  #proved: Proof | null = null
 
   constructor(job: CopyJob, context: JobContext) {
     this.#job = job
@@ -104,13 +109,15 @@ class Copy {
     this.#context.counts.failed = beginning.stillCarried
     const { run } = beginning
     if (run === null) return this.#plan(beginning)
-    this.#job.target.beforeWrites(intentsOf(run, beginning.looks))
+    const { keepExisting, made } = this.#job.options
+    this.#job.target.beforeWrites(intentsOf(run, beginning.looks, keepExisting))
+    if (made !== undefined && keepExisting) made.bySomebody = (path) => run.disown(path)
     let result: JobResult
     try {
       result = await this.#work(run, beginning)
       if (result.status === 'interrupted') run.interrupt(this.#context.counts)
       else {
-        result = withLosses(result, this.#job.source)
+        result = withLosses(this.#torn(result), this.#job.source)
         await this.#publish(result, beginning)
         this.#finish(run, result, beginning.looks)
       }
@@ -240,7 +247,7 @@ class Copy {
         rules: this.#steps,
         verify: options.verify,
         deletes: options.deleteExtras,
-        keepExisting: options.keepExisting,
+        keeps: (path) => keeps(options, path),
       })
       await access.resume()
       const formers = new Formers(target, {
@@ -273,6 +280,8 @@ class Copy {
       if (extras !== null)
         await deleteExtras(this.#job, extras, this.#kinds.refused, rootsOf(run), this.#context)
       if (beginning.resumed && counts.deleted > 0) await forgetEmptied(run, target)
+      // Of `/` it is the oldest child, which may be one of those that were deleted.
+      if (signal.aborted && counts.deleted > 0) await this.#rememberTarget(run)
       if (signal.aborted) return interrupted(this.#context.counts, hand.moved)
       await this.#rememberTarget(run)
       if (!options.verify) {
@@ -299,7 +308,13 @@ class Copy {
       if (!proof.whole) return interrupted(this.#context.counts, proof.tally.moved)
       // Its final ACL may let nobody of ours look at the root.
       await this.#rememberTarget(run)
-      rememberProof(run, proof, counts.failed + beginning.reserved + this.#kinds.refused)
+      this.#proved = proof
+      rememberProof(
+        run,
+        proof,
+        this.#written(proof),
+        counts.failed + beginning.reserved + this.#kinds.refused,
+      )
       await this.#finishAcls(run)
       return await this.#conclude(run, beginning, proof, hand.unequal)
     } finally {
@@ -341,7 +356,7 @@ class Copy {
         const settled = watermark === null ? {} : { watermark, childHash, children }
         const directory = new Directory(path, null, { inSource: true, inTarget: true, ...settled })
         // It was there already, and keeps its counter.
-        if (this.#job.options.keepExisting && !emptyTarget) directory.sequence = 0
+        if (keeps(this.#job.options, path) && !emptyTarget) directory.sequence = 0
         directories.push(directory)
       }
       last = page.at(-1)?.path
@@ -387,7 +402,7 @@ class Copy {
     if (!options.quota) return true
     const earlier = run === null ? record?.latestFinished() : beginning.looks.previous
     const before = earlier ?? (beginning.resumed ? run?.info : null)
-    const rules = { options, filter: beginning.filter, lastWrite: before?.lastWrite ?? null }
+    const rules = { options, filter: beginning.filter, before: before ?? null }
     return new Quotas(source, target, run, rules, this.#context).copy()
   }
 
@@ -408,7 +423,15 @@ class Copy {
     const leftOut = beginning.reserved + this.#kinds.refused
     const quiet = await this.#quiet.still()
     if (quiet === null) return null
-    return { counts: this.#context.counts, leftOut, quiet, replaced: await this.#replacedSource() }
+    this.#replaced = await this.#replacedSource()
+    return { counts: this.#context.counts, leftOut, quiet, replaced: this.#replaced }
+  }
+
+  /** A file cannot be copied to once more: what is not one tree must not pass for a backup that only came late. */
+  #torn(result: JobResult): JobResult {
+    if (this.#replaced === null || this.#job.target.staging === undefined || result.status !== 'different')
+      return result
+    return { ...result, status: 'incomplete', message: this.#replaced }
   }
 
   async #replacedSource(): Promise<string | null> {
@@ -482,16 +505,26 @@ class Copy {
 
   #finish(run: Run, result: JobResult, looks: Looks): void {
     const verified = this.#job.options.verify && result.status === 'done'
-    const lastWrite = this.#job.target.lastWrite || this.#lastOf(run.info, result, looks)
+    const written =
+      this.#proved !== null && result.status === 'done'
+        ? this.#written(this.#proved)
+        : { lastWrite: this.#job.target.lastWrite || this.#lastOf(run.info, result, looks), lateWrites: null }
     run.finish(result.status, {
       message: result.message,
       verified,
       sourceDigest: result.digest.source,
       targetDigest: result.digest.target,
-      lastWrite,
+      ...written,
       counts: result.counts,
       consistency: result.consistency,
     })
+  }
+
+  /** All that was there when the proof began was proved since; what we wrote after that is known, or not all of it. */
+  #written({ position }: Proof): Pick<RunEnd, 'lastWrite' | 'lateWrites'> {
+    const { lastWrite, lateWrites } = this.#job.target
+    const newest = lastWrite > position ? lastWrite : position
+    return { lastWrite: (lateWrites === null ? newest : position) || null, lateWrites }
   }
 
   /**
@@ -510,6 +543,7 @@ class Copy {
       since,
       allowExtras: options.merge && !options.deleteExtras,
       allowChanged: options.keepExisting,
+      made: options.made?.byUs,
       skipRoot: leavesRoot(target, options),
       ephemeralsFail: options.ephemeral === 'fail' ? EPHEMERAL_FAILS : null,
       counters: this.#rules,

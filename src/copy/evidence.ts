@@ -13,7 +13,7 @@ import type { MarchPair } from '../tree/march.ts'
 import { isEphemeral, sameAcls } from '../tree/pairs.ts'
 import type { Stat } from '../tree/znode.ts'
 import { dataDigest } from './intents.ts'
-import type { Looks } from './looks.ts'
+import { isNewerThan, type Looks, type Newer } from './looks.ts'
 
 const MOST_NAMED = 20
 
@@ -21,7 +21,7 @@ export interface EvidenceRules {
   journal: JournalReader
   looks: Looks
   /** A second copy that was broken off, and its last write on record: a part of what is there is its own. */
-  own: { run: RunInfo; lastWrite: bigint } | null
+  own: { run: RunInfo; newer: Newer } | null
   /** What is on both sides is left as it is (`--keep-existing`). */
   allowChanged: boolean
 }
@@ -30,8 +30,8 @@ export interface EvidenceRules {
 interface Trace {
   /** What the run that was broken off has on record of it, where it was done with it. */
   own: DirectoryRow | null
-  /** The last write before it was put on record. */
-  lastWrite: bigint
+  /** What came after it was put on record. */
+  newer: Newer
   pzxid: bigint | null
   /** Children as old as that. */
   old: number
@@ -67,7 +67,7 @@ export class Evidence {
     const trace = this.#trace(directory)
     if (trace.named) return
     // What our own run was done with is exact, whatever it wrote elsewhere since.
-    const moved = trace.own !== null || trace.pzxid === null || trace.pzxid > trace.lastWrite
+    const moved = trace.own !== null || trace.pzxid === null || trace.newer(trace.pzxid)
     if (!moved && trace.acls === null) return
     // A run of ours that came later, and saw a part of it, may have deleted there.
     const alone = trace.own !== null || this.#rules.looks.sawLast(directory.path)
@@ -82,19 +82,21 @@ export class Evidence {
     if (path === '' && this.#isOtherRoot(pair)) return true
     // What it wrote after its last write on record is as on the source, or as it meant to write it.
     if (own !== null) {
-      if ((czxid <= own.lastWrite && mzxid <= own.lastWrite) || compare(pair).is !== 'different') return false
+      if (!(own.newer(czxid) || own.newer(mzxid)) || compare(pair).is !== 'different') return false
       const intent = journal.intent(own.run.id, path)
       return intent === null || !dataDigest(path, target?.data ?? null).equals(intent)
     }
-    const [itself, below] = [looks.lastWrite(path), looks.lastWriteBelow(path)]
+    const [newer, newerBelow] = [looks.newerThan(path), looks.newerBelow(path)]
     // What no finished run has looked at is nobody's to protect: --merge was asked for.
-    return (itself !== null && (czxid > itself || mzxid > itself)) || (below !== null && pzxid > below)
+    return newer?.(czxid) || newer?.(mzxid) || newerBelow?.(pzxid) || false
   }
 
   /** No directory's hash holds the root itself. */
   #isOtherRoot(pair: MarchPair): boolean {
     const { looks, own, allowChanged } = this.#rules
     const { latest } = looks
+    // It may have been written, or not: nothing is on record of it.
+    if (own !== null && this.#rules.journal.directory(own.run.id, '') === null) return false
     const finished = latest !== null && looks.hashesAlike(latest) ? latest : looks.hashed
     const run = own === null ? finished : own.run
     const then = run?.rootDigest
@@ -106,7 +108,7 @@ export class Evidence {
 
   #lookFromAbove({ path, source, target }: MarchPair, { czxid }: Stat, trace: Trace): void {
     if (target === null) return
-    if (czxid <= trace.lastWrite) trace.old++
+    if (!trace.newer(czxid)) trace.old++
     if (source === null) trace.extras.add(znodeDigest(path, target.data, target.acl))
     else if (!isEphemeral(source.stat) && !sameAcls(source, target)) {
       trace.acls ??= new DigestSum()
@@ -155,7 +157,8 @@ export class Evidence {
     const done = row?.state === 'done' ? row : null
     const trace: Trace = {
       own: done,
-      lastWrite: (own !== null && done !== null ? own.lastWrite : looks.previous?.lastWrite) ?? 0n,
+      newer:
+        own !== null && done !== null ? own.newer : looks.previous ? isNewerThan(looks.previous) : () => true,
       pzxid: null,
       old: 0,
       acls: null,

@@ -14,12 +14,12 @@ export function dataDigest(path: string, data: Data): Buffer {
 }
 
 /** A first copy looks for nobody else's writes: that it has begun is all that is kept of it. */
-export function intentsOf(run: Run, looks: Looks): (changes: readonly Change[]) => void {
+export function intentsOf(run: Run, looks: Looks, always: boolean): (changes: readonly Change[]) => void {
   let { wrote } = run.info
   return (changes) => {
     if (!wrote) run.setWrote()
     wrote = true
-    if (looks.latest === null && !looks.partial) return
+    if (!always && looks.latest === null && !looks.partial) return
     const intents: Intent[] = []
     for (const change of changes) {
       if (change.kind !== 'create' && change.kind !== 'setData' && change.kind !== 'touch') continue

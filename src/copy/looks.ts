@@ -6,6 +6,13 @@ import type { JournalReader, RunInfo } from '../journal/index.ts'
 import type { RootIdentity } from '../tree/contracts.ts'
 import { Filter } from '../tree/filter.ts'
 
+/** Whether somebody else's write was the one with this zxid. */
+export type Newer = (zxid: bigint) => boolean
+
+export function isNewerThan({ lastWrite, lateWrites }: Pick<RunInfo, 'lastWrite' | 'lateWrites'>): Newer {
+  return (zxid) => zxid > (lastWrite ?? 0n) && !lateWrites.has(zxid)
+}
+
 interface Look {
   run: RunInfo
   filter: Filter
@@ -63,16 +70,16 @@ export class Looks {
     return this.#shown.length > 0
   }
 
-  /** The last write of the last run that looked at this znode; `null` when none did. */
-  lastWrite(path: string): bigint | null {
+  /** What is newer than the last run that looked at this znode; `null` when none did. */
+  newerThan(path: string): Newer | null {
     const look = this.#looks.find(({ run, filter }) => run === this.previous || filter.holds(path))
-    return look?.run.lastWrite ?? null
+    return look === undefined ? null : isNewerThan(look.run)
   }
 
   /** The same of the last run that made and removed children there. */
-  lastWriteBelow(path: string): bigint | null {
+  newerBelow(path: string): Newer | null {
     const look = this.#looks.find(({ run, filter }) => run === this.previous || sees(filter, path))
-    return look?.run.lastWrite ?? null
+    return look === undefined ? null : isNewerThan(look.run)
   }
 
   /** No other run made or removed children there since the previous one. */

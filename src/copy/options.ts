@@ -15,6 +15,8 @@ export interface CopyOptions {
   merge: boolean
   /** With `merge`: leave what is there. */
   keepExisting: boolean
+  /** What the runs of this job have made, or were about to make, unless one has ended as done since. */
+  made?: { byUs(path: string): boolean; bySomebody(path: string): void }
   overwriteNewer: boolean
   /** With `/` as the target: change its own data and ACL too. */
   includeRoot: boolean
@@ -43,6 +45,11 @@ export interface CopyOptions {
   byteRate: number | null
   /** Refuse to begin unless the source stays as it is for so long. */
   expectQuietMs: number | null
+}
+
+/** What was on the target already is left as it is (`--keep-existing`). */
+export function keeps(options: Pick<CopyOptions, 'keepExisting' | 'made'>, path: string): boolean {
+  return options.keepExisting && options.made?.byUs(path) !== true
 }
 
 /** `/` as a target keeps its own data and ACL unless the user says otherwise. */

@@ -11,7 +11,7 @@ import { type Decision, type DecisionRules, decide, OCCUPIED } from './decide.ts
 import type { Extras } from './extras.ts'
 import { bringsCounters, goalOf, keepsCounters, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
-import { type CopyOptions, EPHEMERAL_FAILS } from './options.ts'
+import { type CopyOptions, EPHEMERAL_FAILS, keeps } from './options.ts'
 import type { RefusedAcls } from './refused-acls.ts'
 import { loseUnmakable, makeWay, waysTo } from './way.ts'
 
@@ -48,7 +48,7 @@ export class PlanHand implements MarchHand {
     this.#kinds = kinds
     this.#refused = refused
     this.#decisions = {
-      keepExisting: options.keepExisting,
+      keeps: (path) => keeps(options, path),
       aclFor: (pair) => refused?.of(pair) ?? pair.source?.acl ?? OPEN_ACL,
       modes: kinds,
       formerOf: () => 'kept',

@@ -27,6 +27,8 @@ const REPAIRED_AT_ONCE = 64
 
 export interface Proof {
   tally: Tally
+  /** The target's newest zxid when it began; what was written since is told apart. */
+  position: bigint
   /** As far as it was compared, nothing moved on the source from before the copy until the end of this. */
   consistency: Consistency
   /** False when the signal came before everything was compared. */
@@ -50,7 +52,8 @@ export async function prove(
   emit({ type: 'phase', phase: 'verify' })
   await target.settle()
   const start = await standing(source)
-  await target.position()
+  const position = await target.position()
+  target.markProof()
   const begun = () => {
     const tally = new Tally(tallyOptions, context)
     if (run !== null) tally.onSettled = (advances, discovered) => recordProved(run, advances, discovered)
@@ -98,7 +101,7 @@ export async function prove(
   }
   const still = whole && tally.moved === 0 && (await stoodStill(source, start))
   if (whole && run !== null) recordWhatStays(run, tally)
-  return { tally, consistency: consistencyOf(tally, first, still), whole: whole && !signal.aborted }
+  return { tally, position, consistency: consistencyOf(tally, first, still), whole: whole && !signal.aborted }
 }
 
 /**

@@ -3,7 +3,7 @@
  * may be locked out of what it has proved by now, and cannot prove it again. If the source is still what was proved,
  * the proof stands.
  */
-import type { Run } from '../journal/index.ts'
+import type { Run, RunEnd } from '../journal/index.ts'
 import { type Comparison, compare, sideDigest } from '../tree/compare.ts'
 import type { Side, TreeSource, ZnodeError } from '../tree/contracts.ts'
 import type { CounterRules } from '../tree/counter-rules.ts'
@@ -15,11 +15,16 @@ import { parentPath } from '../tree/path.ts'
 import type { Proof } from './prove.ts'
 
 /** On disk before the first entry is taken out. A proof that found something is none. */
-export function rememberProof(run: Run, { tally, consistency }: Proof, lacking: number): void {
+export function rememberProof(
+  run: Run,
+  { tally, consistency }: Proof,
+  written: Pick<RunEnd, 'lastWrite' | 'lateWrites'>,
+  lacking: number,
+): void {
   if (tally.found + tally.unknown + lacking > 0 || run.temporaryAcls().length === 0) return
   const digest = tally.sourceSum.hex()
   if (digest !== tally.targetSum.hex()) return
-  run.setProof({ digest, consistency })
+  run.setProof({ digest, consistency, ...written })
 }
 
 /**

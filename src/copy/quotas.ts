@@ -1,5 +1,5 @@
 /** `--quota`: the limits of the subtree's znodes, after everything else, so that none of them stops the copy itself. */
-import type { Run } from '../journal/index.ts'
+import type { Run, RunInfo } from '../journal/index.ts'
 import { OPEN_ACL, sameAcl } from '../tree/acl.ts'
 import { type Side, type TreeSource, type TreeTarget, ZnodeError } from '../tree/contracts.ts'
 import { UsageProblem } from '../tree/errors.ts'
@@ -8,13 +8,14 @@ import type { Filter } from '../tree/filter.ts'
 import { byPath } from '../tree/path.ts'
 import { plural } from '../tree/plural.ts'
 import { isLimits, type Quota } from '../tree/quota.ts'
+import { isNewerThan } from './looks.ts'
 import type { CopyOptions } from './options.ts'
 
 export interface QuotaRules {
   options: CopyOptions
   filter: Filter
-  /** The last write of the runs before: what is newer on the target, someone else has set. `null`: there were none. */
-  lastWrite: bigint | null
+  /** The run before: what is newer on the target, someone else has set. `null`: there was none that wrote. */
+  before: RunInfo | null
 }
 
 export class Quotas {
@@ -95,11 +96,13 @@ export class Quotas {
 
   /** Someone else's limits are not replaced without being asked to. */
   #refusal(there: Quota): ZnodeError | 'keep' | null {
-    const { options, lastWrite } = this.#rules
+    const { options, before } = this.#rules
+    // It was there before, or somebody has set it since.
+    const newer = before?.lastWrite ? isNewerThan(before) : null
     if (options.keepExisting) return 'keep'
     if (options.overwriteNewer) return null
-    if (lastWrite === null ? options.merge : there.mzxid <= lastWrite) return null
-    const how = lastWrite === null ? '--merge' : '--overwrite-newer'
+    if (newer === null ? options.merge : !newer(there.mzxid)) return null
+    const how = newer === null ? '--merge' : '--overwrite-newer'
     return new ZnodeError(
       'QUOTAEXISTS',
       `it has another quota on the target (${there.limits?.toString('latin1') ?? 'null'}), which no run of this journal set; ${how} would replace it`,

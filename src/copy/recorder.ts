@@ -24,7 +24,8 @@ export class Recorder {
     this.#context = context
   }
 
-  root(digest: Buffer): void {
+  /** `null`: it is not as it was to be. */
+  root(digest: Buffer | null): void {
     this.#run?.setRoot(digest)
   }
 
@@ -51,12 +52,14 @@ export class Recorder {
   /** `unlike`: what this process has left unlike the source. */
   settled(advances: Advance[], discovered: Directory[], unlike: number): void {
     if (this.#run === null) return
+    const { lastWrite } = this.#target
     this.#run.record({
       directories: advances.map(rowOf),
       discovered: discovered.map(newRow),
       issues: this.#issues,
       counts: this.#context.counts,
-      lastWrite: this.#target.lastWrite,
+      // Before the first of this part, that of the part before it stands.
+      ...(lastWrite > 0n && { lastWrite }),
       unlike,
     })
     this.#issues = []

@@ -19,7 +19,7 @@ import { UNLIMITED, Window } from '../tree/windows.ts'
 import { type Decision, decide, OCCUPIED } from './decide.ts'
 import type { Formers } from './formers.ts'
 import type { Kinds } from './kinds.ts'
-import { type CopyOptions, leavesRoot } from './options.ts'
+import { type CopyOptions, keeps, leavesRoot } from './options.ts'
 import type { TemporaryAccess } from './temporary-access.ts'
 
 const BATCH = 256
@@ -126,7 +126,7 @@ export class Repairer {
     await this.#kinds.prepare(pairs)
     await this.#formers.prepare(pairs)
     const rules = {
-      keepExisting: this.#options.keepExisting,
+      keeps: (path: string) => keeps(this.#options, path),
       aclFor: (pair: Pair) => this.#access.aclFor(pair),
       modes: this.#kinds,
       formerOf: (pair: Pair) => this.#formers.of(pair),
@@ -173,6 +173,9 @@ export class Repairer {
       for (const [index, { at }] of wanted.entries()) {
         const outcome = outcomes[index] as ChangeOutcome
         if (outcome !== 'done') failures[at] = outcome
+        // After the last look it was not there.
+        if (outcome !== 'done' && outcome !== 'unsettled' && outcome.code === 'NODEEXISTS')
+          this.#options.made?.bySomebody((wanted[index] as { change: Change }).change.path)
       }
     }
     await step((decision) => (decision.do === 'update' ? decision.acl : null))

@@ -44,6 +44,7 @@ export class StoredJournal implements JournalReader {
   /** Asked for each directory of a resumed run. */
   #one: Database.Statement<[string, string], StoredDirectory> | null = null
   #intent: Database.Statement<[string, string]> | null = null
+  #intended: Database.Statement<[string]> | null = null
 
   constructor(file: string, db: Database.Database) {
     this.file = file
@@ -131,6 +132,13 @@ export class StoredJournal implements JournalReader {
         .prepare(`SELECT digest FROM intents WHERE run = ${NUMBER} AND path = ?`)
         .pluck()
       return (this.#intent.get(id, path) as Buffer | undefined) ?? null
+    })
+  }
+
+  intended(path: string): boolean {
+    return guarded(this.file, () => {
+      this.#intended ??= this.db.prepare('SELECT 1 FROM intents WHERE path = ? LIMIT 1')
+      return this.#intended.get(path) !== undefined
     })
   }
 

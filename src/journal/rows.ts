@@ -1,6 +1,7 @@
 /** Rows as SQLite has them, and as the rest of the program has them. */
 import { getHashes } from 'node:crypto'
 import type { RootIdentity, TemporaryIdentity } from '../tree/contracts.ts'
+import { ZxidRanges } from '../tree/zxid-ranges.ts'
 import { bytes, Damage, date, long, object, oneOf, orNull, text, whole } from './checked.ts'
 import type {
   DirectoryRow,
@@ -70,6 +71,7 @@ export interface StoredRun {
   undo: string | null
   wrote: number
   unlike: number
+  late_writes: string | null
   has_secret: number
 }
 
@@ -91,6 +93,7 @@ export function loadRun(row: StoredRun): RunInfo {
     ended: orNull(row.ended, 'the end of a run', date),
     wrote: row.wrote !== 0,
     lastWrite: orNull(row.last_write, 'the last write of a run', long),
+    lateWrites: loadRanges(row.late_writes),
     unlike: whole(row.unlike, 'what a run left unlike the source'),
     sourceDigest: orNull(row.source_digest, 'the digest of a source', text),
     targetDigest: orNull(row.target_digest, 'the digest of a target', text),
@@ -100,6 +103,22 @@ export function loadRun(row: StoredRun): RunInfo {
     undo: orNull(row.undo, 'the undo file of a run', text),
     hasTemporaryIdentity: row.has_secret === 1,
   }
+}
+
+export function storeRanges(ranges: ZxidRanges): string {
+  return [...ranges].map(([first, last]) => `${first}-${last}`).join(' ')
+}
+
+function loadRanges(stored: unknown): ZxidRanges {
+  const what = 'the late writes of a run'
+  const words = orNull(stored, what, text)?.split(' ').filter(Boolean) ?? []
+  return ZxidRanges.of(
+    words.map((word) => {
+      const [first, last] = word.split('-').map((zxid) => long(zxid, what))
+      if (first === undefined || last === undefined) throw new Damage(what)
+      return [first, last] as const
+    }),
+  )
 }
 
 function loadOptions(stored: unknown): Record<string, unknown> {

@@ -2,7 +2,7 @@
 import type { Database, Statement } from 'better-sqlite3'
 import type { RootIdentity, TemporaryIdentity } from '../tree/contracts.ts'
 import { DigestSum } from '../tree/digest.ts'
-import type { Consistency, Status } from '../tree/events.ts'
+import type { Status } from '../tree/events.ts'
 import { addCounts } from './add-counts.ts'
 import { guarded } from './problems.ts'
 import {
@@ -11,6 +11,7 @@ import {
   type StoredDirectory,
   storeDirectory,
   storeIdentity,
+  storeRanges,
 } from './rows.ts'
 import type {
   DirectoryRow,
@@ -96,8 +97,8 @@ export class Run {
     return this.#journal.directory(this.id, path)
   }
 
-  /** The root znode's own digest, 32 bytes. */
-  setRoot(digest: Uint8Array): void {
+  /** The root znode's own digest, 32 bytes; `null` when it is not known. */
+  setRoot(digest: Uint8Array | null): void {
     this.#set('root_digest', digest)
   }
 
@@ -127,8 +128,13 @@ export class Run {
   /** Before it is sent: what is found there after a crash is then known to be ours. */
   intend(intents: readonly Intent[]): void {
     this.#atOnce(() => {
-      for (const { path, digest } of intents) this.#statements.intend.run(this.#number, path, digest)
+      for (const { path, digest } of intents) this.#statements.intend.run(path, this.#number, digest)
     })
+  }
+
+  /** Somebody else was there first. */
+  disown(path: string): void {
+    guarded(this.#file, () => this.#statements.disown.run(path))
   }
 
   /** On disk when this returns: only then may the target get the temporary entries. */
@@ -175,20 +181,34 @@ export class Run {
   }
 
   /** Both sides were equal, with this digest, and what is left to do changes neither. On disk when this returns. */
-  setProof({ digest, consistency }: { digest: string; consistency: Consistency }): void {
+  setProof({
+    digest,
+    consistency,
+    lastWrite,
+    lateWrites,
+  }: { digest: string } & Pick<RunEnd, 'consistency' | 'lastWrite' | 'lateWrites'>): void {
     this.#durably(() =>
       this.#db
         .prepare(
-          'UPDATE runs SET verified = 1, source_digest = ?, target_digest = ?, consistency = ? WHERE number = ?',
+          `UPDATE runs SET verified = 1, source_digest = ?, target_digest = ?, consistency = ?, last_write = ?,
+             late_writes = ? WHERE number = ?`,
         )
-        .run(digest, digest, consistency, this.#number),
+        .run(
+          digest,
+          digest,
+          consistency,
+          lastWrite?.toString() ?? null,
+          lateWrites && storeRanges(lateWrites),
+          this.#number,
+        ),
     )
   }
 
   /** What was proved may be written to again. */
   clearProof(): void {
     this.#write(
-      'UPDATE runs SET verified = 0, source_digest = NULL, target_digest = NULL, consistency = NULL WHERE number = ?',
+      `UPDATE runs SET verified = 0, source_digest = NULL, target_digest = NULL, consistency = NULL,
+         late_writes = NULL WHERE number = ?`,
       this.#number,
     )
   }
@@ -218,7 +238,8 @@ export class Run {
       this.#db
         .prepare(
           `UPDATE runs SET state = 'finished', status = ?, verified = ?, message = ?, source_digest = ?,
-             target_digest = ?, last_write = coalesce(?, last_write), counts = ?, consistency = ?, ended = ?
+             target_digest = ?, last_write = coalesce(?, last_write), late_writes = coalesce(?, late_writes), counts = ?, consistency = ?,
+             ended = ?
            WHERE number = ?`,
         )
         .run(
@@ -228,6 +249,7 @@ export class Run {
           end.sourceDigest,
           end.targetDigest,
           end.lastWrite?.toString() ?? null,
+          end.lateWrites && storeRanges(end.lateWrites),
           this.#storeCounts(end.counts),
           end.consistency,
           Date.now(),
@@ -245,7 +267,8 @@ export class Run {
              (SELECT number FROM finished WHERE number NOT IN (SELECT run FROM kept WHERE run IS NOT NULL))`,
         )
         .run(this.#number)
-      this.#db.prepare('DELETE FROM intents WHERE run = ?').run(this.#number)
+      // What did not come to a good end may have left what it made unfinished.
+      if (status === 'done') this.#db.exec('DELETE FROM intents')
     })
     if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
   }
@@ -266,8 +289,7 @@ export class Run {
       this.#db
         .prepare(`UPDATE runs SET state = 'abandoned', ended = ? WHERE number = ?`)
         .run(Date.now(), this.#number)
-      for (const table of ['directories', 'intents'])
-        this.#db.prepare(`DELETE FROM ${table} WHERE run = ?`).run(this.#number)
+      this.#db.prepare('DELETE FROM directories WHERE run = ?').run(this.#number)
     })
     if (this.#journal.temporaryAcls(this.id).length === 0) this.wipeIdentitySecret()
   }
@@ -284,7 +306,7 @@ export class Run {
     return this.#db.prepare('SELECT secret FROM secrets WHERE run = ?').pluck().get(this.#number)
   }
 
-  #set(column: 'root_digest' | 'target_identity' | 'undo', value: Uint8Array | string): void {
+  #set(column: 'root_digest' | 'target_identity' | 'undo', value: Uint8Array | string | null): void {
     this.#write(`UPDATE runs SET ${column} = ? WHERE number = ?`, value, this.#number)
   }
 
@@ -309,7 +331,7 @@ export class Run {
 }
 
 type Statements = Record<
-  'upsert' | 'discover' | 'issue' | 'progress' | 'intend' | 'pendingFirst' | 'pendingAfter',
+  'upsert' | 'discover' | 'issue' | 'progress' | 'intend' | 'disown' | 'pendingFirst' | 'pendingAfter',
   Statement
 >
 
@@ -325,6 +347,7 @@ function prepare(db: Database): Statements {
          unlike = coalesce(?, unlike) WHERE number = ?`,
     ),
     intend: db.prepare('INSERT OR REPLACE INTO intents VALUES (?, ?, ?)'),
+    disown: db.prepare('DELETE FROM intents WHERE path = ?'),
     pendingFirst: db.prepare(`${pending} ORDER BY path LIMIT ?`),
     pendingAfter: db.prepare(`${pending} AND path > ? ORDER BY path LIMIT ?`),
   }

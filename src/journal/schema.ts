@@ -67,11 +67,12 @@ const STEPS: readonly string[] = [
   `
   ALTER TABLE runs ADD COLUMN wrote INTEGER NOT NULL DEFAULT 1;
   ALTER TABLE runs ADD COLUMN unlike INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN late_writes TEXT;
   CREATE TABLE intents (
-    run INTEGER NOT NULL,
     path TEXT NOT NULL,
+    run INTEGER NOT NULL,
     digest BLOB NOT NULL,
-    PRIMARY KEY (run, path)
+    PRIMARY KEY (path, run)
   ) WITHOUT ROWID;
   `,
 ]

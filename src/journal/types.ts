@@ -1,6 +1,7 @@
 /** What the journal remembers, and what can be asked of it. */
 import type { RootIdentity, Side } from '../tree/contracts.ts'
 import type { Consistency, Status } from '../tree/events.ts'
+import type { ZxidRanges } from '../tree/zxid-ranges.ts'
 import type { Run } from './run.ts'
 
 /** What a run is told at its beginning, and what makes another command another job. */
@@ -32,8 +33,13 @@ export interface RunInfo extends RunSetup {
   ended: Date | null
   /** Whether anything of it may be on the target: false until its first write is about to be sent. */
   wrote: boolean
-  /** The zxid of the run's last acknowledged write to the target that left one there (an ACL leaves none). */
+  /**
+   * What is newer than this zxid on the target is not the run's: that of its last acknowledged write that left one
+   * there (an ACL leaves none), or of the moment when the proof of a run that was done began.
+   */
   lastWrite: bigint | null
+  /** But for these, which it wrote after that moment. */
+  lateWrites: ZxidRanges
   /** Places on the target that it saw to be unlike the source, and left (for `--no-verify`, where nobody looks again). */
   unlike: number
   /** 64 hex digits. */
@@ -92,6 +98,7 @@ export interface RunEnd {
   sourceDigest: string | null
   targetDigest: string | null
   lastWrite: bigint | null
+  lateWrites: ZxidRanges | null
   counts: object
   consistency: Consistency
 }
@@ -129,8 +136,10 @@ export interface JournalReader {
   /** Skipped first, each kind in path order. */
   issues(id: string, options?: { limit?: number }): Iterable<IssueRow>
   temporaryAcls(id: string): TemporaryAcl[]
-  /** The digest of the data that a run that is not finished has written, or was about to write, there last. */
+  /** The digest of the data that a run that did not end as done has written, or was about to write, there last. */
   intent(id: string, path: string): Uint8Array | null
+  /** Whether any such run has made or set it, or was about to. */
+  intended(path: string): boolean
   /** The process that works with the journal now, if any. */
   holder(): Holder | null
   close(): void

@@ -30,11 +30,11 @@ export interface QuotaSetup {
   session: SessionKeeper
   acls: AclCache
   failures: Failures
+  /** Hears the zxid of each acknowledged write; `null` where one may have arrived unheard. */
+  wrote: (zxid: bigint | null) => void
 }
 
 export class EnsembleQuotas implements QuotaWriter {
-  /** The zxid of the newest acknowledged write. */
-  lastWrite = 0n
   readonly #setup: QuotaSetup
 
   constructor(setup: QuotaSetup) {
@@ -163,10 +163,13 @@ export class EnsembleQuotas implements QuotaWriter {
   ): Promise<ZnodeError | null> {
     const [outcome] = await this.#setup.session.send(operation, [request])
     if (outcome instanceof ZooKeeperError) {
-      if (isLost(outcome)) return new ZnodeError('UNSETTLED', 'it is not known whether this quota was set')
+      if (isLost(outcome)) {
+        this.#setup.wrote(null)
+        return new ZnodeError('UNSETTLED', 'it is not known whether this quota was set')
+      }
       return this.#setup.failures.ofZnode(outcome)
     }
-    if (outcome !== undefined && outcome.zxid > this.lastWrite) this.lastWrite = outcome.zxid
+    if (outcome !== undefined) this.#setup.wrote(outcome.zxid)
     return null
   }
 

@@ -5,6 +5,7 @@
 import { OPEN_ACL } from '../tree/acl.ts'
 import type { Change, ChangeOutcome, Former, UndoRecord } from '../tree/contracts.ts'
 import { absolutePath } from '../tree/path.ts'
+import { ZxidRanges } from '../tree/zxid-ranges.ts'
 import { MultiError, type MultiOp, type Operation, operations, ZooKeeperError } from '../zookeeper/index.ts'
 import { rawAcl } from './acl-cache.ts'
 import { endsTheSession, type Failures, isLost } from './failures.ts'
@@ -63,6 +64,8 @@ class Call {
 export class EnsembleWriter {
   /** The zxid of the newest acknowledged write that left one. */
   lastWrite = 0n
+  /** The zxids of the writes since `markProof`; `null` before, and where one may have arrived unheard. */
+  lateWrites: ZxidRanges | null = null
   /** Told of everything before it is sent. */
   before: ((changes: readonly Change[]) => void) | null = null
   /** Gets what is overwritten or deleted before that is sent. */
@@ -210,11 +213,12 @@ export class EnsembleWriter {
     const [reply] = await this.#session.send(operations.multi, [ops])
     if (reply === undefined) throw new Error('a multi without an outcome')
     if (!(reply instanceof ZooKeeperError)) {
-      this.#wrote(reply.zxid)
+      this.wrote(reply.zxid)
       for (const { call, at } of batch) call.settle(at, 'done')
       return
     }
     if (!isLost(reply)) this.#release(batch)
+    else this.wrote(null)
     for (const [index, { call, at }] of batch.entries()) {
       const culprit =
         reply instanceof MultiError &&
@@ -240,10 +244,12 @@ export class EnsembleWriter {
       const outcome = outcomes[index] as { zxid: bigint } | ZooKeeperError
       if (!(outcome instanceof ZooKeeperError)) {
         // An ACL leaves no zxid on any znode: it says nothing of what was made or set before it.
-        if (kind !== 'setAcl') this.#wrote(outcome.zxid)
+        if (kind !== 'setAcl') this.wrote(outcome.zxid)
         call.settle(at, 'done')
-      } else if (isLost(outcome)) call.settle(at, 'unsettled')
-      else {
+      } else if (isLost(outcome)) {
+        if (kind !== 'setAcl') this.wrote(null)
+        call.settle(at, 'unsettled')
+      } else {
         this.#release([batch[index] as Item])
         call.settle(at, this.#failures.ofZnode(outcome))
       }
@@ -282,8 +288,17 @@ export class EnsembleWriter {
     }
   }
 
-  #wrote(zxid: bigint): void {
-    if (zxid > this.lastWrite) this.lastWrite = zxid
+  markProof(): void {
+    this.lateWrites = new ZxidRanges()
+  }
+
+  /** `null`: something may have arrived, and nobody knows its zxid. */
+  wrote(zxid: bigint | null): void {
+    if (zxid === null) this.lateWrites = null
+    else {
+      if (zxid > this.lastWrite) this.lastWrite = zxid
+      this.lateWrites?.add(zxid)
+    }
   }
 }
 

@@ -15,6 +15,7 @@ import {
   ZnodeError,
 } from '../tree/contracts.ts'
 import type { Emit } from '../tree/events.ts'
+import type { ZxidRanges } from '../tree/zxid-ranges.ts'
 import {
   type AuthInfo,
   findLeaders,
@@ -145,6 +146,7 @@ export class Ensemble implements TreeTarget {
       session: setup.side === 'target' ? this.#writing : this.#first,
       acls: this.#reading.acls,
       failures: this.#failures,
+      wrote: (zxid) => this.#writer.wrote(zxid),
     })
     this.temporary = new EnsembleIdentities({
       options: silent,
@@ -181,9 +183,15 @@ export class Ensemble implements TreeTarget {
   }
 
   get lastWrite(): bigint {
-    const { lastWrite } = this.quotas
-    if (lastWrite > this.#writer.lastWrite) return lastWrite
     return this.#writer.lastWrite
+  }
+
+  markProof(): void {
+    this.#writer.markProof()
+  }
+
+  get lateWrites(): ZxidRanges | null {
+    return this.#writer.lateWrites
   }
 
   async identity(): Promise<RootIdentity | null> {

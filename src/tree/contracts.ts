@@ -10,6 +10,7 @@ import type { Verdict } from './filter.ts'
 import type { QuotaReader, QuotaWriter } from './quota.ts'
 import type { ZnodeStream } from './stream.ts'
 import type { Data, Stat } from './znode.ts'
+import type { ZxidRanges } from './zxid-ranges.ts'
 
 export type Side = 'source' | 'target'
 
@@ -288,6 +289,10 @@ export interface TreeTarget extends TreeSource {
   readonly settled: TreeReader
   /** The zxid of the last acknowledged write of this run that left one (setACL leaves none); 0n before the first. */
   readonly lastWrite: bigint
+  /** A proof begins: what is written from now on is told apart. */
+  markProof(): void
+  /** The zxids of the writes since then; `null` where one may have arrived unheard, or none are told apart. */
+  readonly lateWrites: ZxidRanges | null
   /**
    * Makes missing ancestors of the root; each takes the ACL of the nearest one that existed. Returns how many. With
    * `dryRun` none is made, and it throws what it would throw.

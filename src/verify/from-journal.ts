@@ -30,14 +30,16 @@ export async function verifyFromJournal(
   options: FromJournalOptions,
   context: JobContext,
 ): Promise<JobResult> {
-  if (run.state !== 'finished' || run.status !== 'done' || run.rootDigest === null) {
+  // Of `/` the root itself is in no copy, unless it was asked for.
+  const skipRoot = run.rootDigest === null && target.rootPath === '/'
+  if (run.state !== 'finished' || run.status !== 'done' || (run.rootDigest === null && !skipRoot)) {
     throw new JournalProblem(
       `The journal ${journal.file} has no finished copy to compare with: run ${run.id} is ${run.status ?? run.state}.`,
     )
   }
   const { emit, counts, signal } = context
   emit({ type: 'phase', phase: 'verify' })
-  const hand = new HashHand(journal, run, context)
+  const hand = new HashHand(journal, run, skipRoot, context)
   const settings = run.options as { acl?: boolean; include?: string[]; exclude?: string[] }
   const filter = new Filter(settings.include, settings.exclude)
   await target.position()
@@ -74,18 +76,20 @@ class HashHand implements MarchHand {
   readonly #seen = new Set<string>()
   readonly #journal: JournalReader
   readonly #run: RunInfo
+  readonly #skipRoot: boolean
   readonly #context: JobContext
 
-  constructor(journal: JournalReader, run: RunInfo, context: JobContext) {
+  constructor(journal: JournalReader, run: RunInfo, skipRoot: boolean, context: JobContext) {
     this.#journal = journal
     this.#run = run
+    this.#skipRoot = skipRoot
     this.#context = context
   }
 
   async pairs(pairs: MarchPair[]): Promise<void> {
     const { counts } = this.#context
     for (const pair of pairs) {
-      if (!pair.counted) continue
+      if (!pair.counted || (pair.path === '' && this.#skipRoot)) continue
       if (pair.sourceError !== null) this.#fail(pair.path, pair.sourceError)
       if (pair.source === null) continue
       counts.read++

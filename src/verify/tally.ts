@@ -45,6 +45,8 @@ export interface TallyOptions {
   allowExtras: boolean
   /** Data and ACL of znodes that are on both sides are no difference (`copy --keep-existing`). */
   allowChanged: boolean
+  /** But for these. */
+  made?: ((path: string) => boolean) | undefined
   /** Leave the root itself out (`/` as a copy's target). */
   skipRoot: boolean
   counters: CounterRules
@@ -177,6 +179,7 @@ export class Tally implements MarchHand {
     }
     if (
       this.#options.allowChanged &&
+      this.#options.made?.(pair.path) !== true &&
       !what.some((kind) => kind.startsWith('missing') || kind === 'ephemeral')
     ) {
       this.kept++

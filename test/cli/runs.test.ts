@@ -38,6 +38,7 @@ beforeAll(() => {
     verified: true,
     sourceDigest: 'ab'.repeat(32),
     targetDigest: 'cd'.repeat(32),
+    lateWrites: null,
     lastWrite: 2n ** 63n - 1n,
     counts: { ...newCounts(), read: 12_345, bytesRead: 3_000_000 },
     consistency: 'quiet',

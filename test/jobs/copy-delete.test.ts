@@ -222,6 +222,20 @@ describe('a copy that is killed, and goes on', () => {
     expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
   })
 
+  test('unverified: what it deletes at the end is nothing that stays', async () => {
+    const { from, to } = await pair('delete')
+    await plantMany(from, 20, 50)
+    const args = ['copy', '--no-verify', '--delete', '--yes', '--journal', freshJournal()]
+    const places = [from.location, to.location]
+    expect((await zkferry([...args, ...places])).code).toBe(0)
+    for (let at = 10; at < 50; at++) await from.client.delete(from.at(`d00015/z0000${at}`))
+    await from.client.setData(from.at('d00000/z000000'), Buffer.from('v2'))
+    expect((await killed([...args, ...places])).code).toBeNull()
+    const { code, stderr, summary } = await zkferry([...args, ...places])
+    expect(code, stderr).toBe(0)
+    expect(summary.znodes.deleted).toBe(40)
+  })
+
   test('unverified: what it had seen to be extra before is no clean end', async () => {
     const { from, to } = await pair('delete')
     await plantMany(from, 20, 50)

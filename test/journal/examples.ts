@@ -29,6 +29,7 @@ export const end: RunEnd = {
   verified: true,
   sourceDigest: 'aa'.repeat(32),
   targetDigest: 'aa'.repeat(32),
+  lateWrites: null,
   lastWrite: (1n << 62n) + 1n,
   counts: { read: 3 },
   consistency: 'quiet',

@@ -4,6 +4,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openJournal, readJournal } from '../../src/journal/index.ts'
 import { JournalProblem } from '../../src/tree/errors.ts'
+import { ZxidRanges } from '../../src/tree/zxid-ranges.ts'
 import { directory, end, hash, scratchFolder, setup } from './examples.ts'
 
 const folder = scratchFolder()
@@ -26,8 +27,13 @@ test('a run is remembered with all it was told, 64-bit numbers exact', () => {
     lastWrite: null,
     ended: null,
   })
-  run.finish('done', end)
-  expect(run.info).toMatchObject({ ...end, state: 'finished', status: 'done' })
+  const lateWrites = ZxidRanges.of([
+    [5n, 7n],
+    [(1n << 63n) - 1n, (1n << 63n) - 1n],
+  ])
+  run.finish('done', { ...end, lateWrites })
+  expect([...run.info.lateWrites]).toEqual([...lateWrites])
+  expect(run.info).toMatchObject({ ...end, lateWrites, state: 'finished', status: 'done' })
   expect(run.info.ended).toBeInstanceOf(Date)
   expect(journal.run('nosuchid')).toBeNull()
   journal.close()

@@ -167,3 +167,78 @@ test('an interrupted copy with --delete leaves a record that its target is compa
   const { code, stderr } = await zkferry(['verify', '--from-journal', journal, to.location])
   expect(code, stderr).toBe(0)
 })
+
+describe('rule 1: nothing of a copy that was killed and went on is taken for somebody else’s by the next', () => {
+  const proving = /"type":"progress","phase":"verify","znodes":[1-9]/
+
+  test.each([[], ['--delete', '--yes']])('what it wrote, or deleted, before: %j', async (...flags) => {
+    const { from, to } = await pair('between')
+    await plantMany(from, 10, 60)
+    const args = ['copy', ...flags, '--journal', freshJournal(), from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    for (let at = 0; at < 10; at++) {
+      const path = from.at(`d00003/z00000${at}`)
+      await (flags.length > 0 ? from.client.delete(path) : from.client.setData(path, Buffer.from('v2')))
+    }
+    expect((await killed(args, proving)).code).toBeNull()
+    for (const data of ['v3', 'v4']) {
+      const { code, stderr } = await zkferry(args)
+      expect(code, stderr).toBe(0)
+      await from.client.setData(from.at('d00005/z000001'), Buffer.from(data))
+    }
+    expect((await zkferry(args)).code).toBe(0)
+  })
+
+  test('the root, of which nothing was on record yet', async () => {
+    const { from, to } = await pair('between')
+    await plant(from, { '': 'v1', a: '1' })
+    const args = ['copy', '--journal', freshJournal(), from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    // As many versions take a while to be made on the target.
+    const set = Array.from({ length: 1000 }, () => ({ op: 'setData', path: from.root, data: null }) as const)
+    for (let round = 0; round < 60; round++) await from.client.multi(set)
+    await from.client.setData(from.at('a'), Buffer.from('2'))
+    const onStart = async (child: ChildProcess) => {
+      while (child.exitCode === null && (await to.client.exists(to.root))?.version === 0);
+      child.kill('SIGKILL')
+    }
+    expect((await zkferry(args, { onStart: (child) => void onStart(child) })).code).toBeNull()
+    const { code, stderr } = await zkferry(args)
+    expect(code, stderr).toBe(0)
+  })
+
+  test('a root that could not be written', async () => {
+    const { from, to } = await pair('between')
+    // Not to be set by anyone.
+    const readOnly = '29:world:anyone'
+    await plant(from, { '': { data: 'v1', acl: [readOnly] }, a: '1' })
+    const args = ['copy', '--no-verify', '--journal', freshJournal(), from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    await from.client.setACL(from.root, [parseAcl('31:world:anyone')])
+    await from.client.setData(from.root, Buffer.from('v2'))
+    await from.client.setACL(from.root, [parseAcl(readOnly)])
+    for (const _ of ['then', 'and again']) {
+      const { code, stderr } = await zkferry(args)
+      expect(code, stderr).toBe(3)
+    }
+  })
+})
+
+test('rule 1: what somebody set after it was proved, before another znode was repaired', async () => {
+  const { from, to } = await pair('between')
+  await plantMany(from, 10, 60)
+  const args = ['copy', '--journal', freshJournal(), from.location, to.location]
+  const slowly = ['--rate', '200', '--concurrency', '1', '--settle', '100ms']
+  const first = await meanwhile([...args, ...slowly], /"phase":"verify","znodes":[2-3]\d\d/, async () => {
+    await to.client.setData(to.at('d00000/z000001'), Buffer.from('live'))
+    await from.client.setData(from.at('d00009/z000059'), Buffer.from('v2'))
+  })
+  expect([first.code, first.summary.consistency]).toEqual([0, 'converged'])
+  expect(await dataOf(to, 'd00009/z000059')).toBe('v2')
+  const { code, of } = await zkferry(args)
+  expect(code).toBe(7)
+  expect(of('note').map(({ message }) => message)).toEqual([
+    'changed on the target since the last run: d00000/z000001',
+  ])
+  expect(await dataOf(to, 'd00000/z000001')).toBe('live')
+})

@@ -143,13 +143,19 @@ function tellLeftOut(
   { file, note }: ArchiveSourceSetup,
 ): void {
   const { id, form, root } = generation
-  const options = leftOut(generation)
-  if (form === 'rows' || options.length === 0) return
+  if (form === 'rows') return
   const whole = generations.findLast((one) => one.root === root && isComplete(one))
   const other = whole === undefined ? '' : `; the newest that is whole is --generation ${whole.id}`
-  note?.(
-    `Generation ${id} of ${file} was made with ${options.join(' ')} and holds no more than that${other}.`,
-  )
+  const options = leftOut(generation)
+  if (options.length > 0)
+    note?.(
+      `Generation ${id} of ${file} was made with ${options.join(' ')} and holds no more than that${other}.`,
+    )
+  const { status, message } = generation.origin
+  if (status === 'different')
+    note?.(
+      `Generation ${id} of ${file} is not as its source was at any one moment (${message.replace(/\.$/, '')})${other}.`,
+    )
 }
 
 /** What is known to be missing from a whole tree. Parts of one (`rows`) are all there, however their job ended. */

@@ -61,6 +61,7 @@ export class StagedTarget implements TreeTarget {
   readonly sessionsOpened = 0
   readonly throttled = 0
   readonly lastWrite = 0n
+  readonly lateWrites = null
   readonly quotas: QuotaWriter = {
     list: async () => [],
     read: async () => null,
@@ -122,6 +123,8 @@ export class StagedTarget implements TreeTarget {
   /** A file begins with nothing that could be overwritten. */
   /** A run that is broken off leaves nothing of a file. */
   beforeWrites(): void {}
+
+  markProof(): void {}
 
   keepUndo(): void {}
 

@@ -14,20 +14,27 @@ export interface Ended {
 
 /** After the last fault, and without any: so long it may take. */
 const PATIENCE_MS = 120_000
+/** A resumed second copy that deletes looks, copies, looks for what is extra, proves, and may prove once more. */
+const MARCHES = 6
 
 export class Ferry {
   readonly #words: string[]
   readonly #env: Record<string, string>
+  readonly #patienceMs: number
   #child: ChildProcess | null = null
   /** How it was made to end by us. */
   killed = false
   /** Every process that was run, and how it ended. */
   readonly history: string[] = []
 
-  constructor(words: string[], known: boolean, state: string) {
+  constructor(words: string[], known: boolean, state: string, znodes: number) {
     const { PATH = '', HOME = '' } = process.env
     const owner = `digest ${OWNER}`
     this.#words = words
+    const rate = words.includes('--rate')
+      ? Number(words[words.indexOf('--rate') + 1])
+      : Number.POSITIVE_INFINITY
+    this.#patienceMs = PATIENCE_MS + ((MARCHES * znodes) / rate) * 1000
     this.#env = {
       PATH,
       HOME,
@@ -68,7 +75,7 @@ export class Ferry {
     })
     const done = new AbortController()
     void calm
-      .then(() => sleep(PATIENCE_MS, undefined, { signal: done.signal, ref: false }))
+      .then(() => sleep(this.#patienceMs, undefined, { signal: done.signal, ref: false }))
       .then(() => {
         hung = true
         child.kill('SIGKILL')

@@ -77,7 +77,7 @@ class Run {
       await plantTree(this.#target.client, SENTINEL, { seed: 'sentinel', znodes: 30, ephemerals: 0 })
     }
     if (job === 'verify' || job === 'copy --delete') {
-      const clean = new Ferry(this.#copyWords([]), true, this.#state)
+      const clean = new Ferry(this.#copyWords([]), true, this.#state, znodes)
       const { code, message } = await clean.run(Promise.resolve())
       if (code !== 0) throw new Error(`a copy without any fault ended with ${code}: ${message}`)
     }
@@ -90,7 +90,7 @@ class Run {
   }
 
   async work(): Promise<void> {
-    const ferry = new Ferry(this.#words(), this.#plan.known, this.#state)
+    const ferry = new Ferry(this.#words(), this.#plan.known, this.#state, this.#plan.znodes)
     const calm = faultsOf(this.#plan, this.#stage, ferry)
     let faulty = true
     void calm.then(() => {

@@ -18,6 +18,8 @@ const MOST_HELD_BACK = 100_000
 export interface SecondLook {
   /** Both sides, compared. */
   tally: Tally
+  /** The target's newest zxid when it began; what is written since is told apart. */
+  position: bigint
   whole: boolean
 }
 
@@ -69,7 +71,8 @@ async function lookBeforeSecondCopy(
   tally.onSettled = (advances) => {
     for (const { directory, done } of advances) if (done) evidence.settle(directory)
   }
-  await target.position()
+  const position = await target.position()
+  target.markProof()
   const whole = await march(source, target, tally, options, { from: 'root', target: true })
   if (whole && !allowed.merge && strangers > 0) {
     refusing()
@@ -89,7 +92,7 @@ async function lookBeforeSecondCopy(
       `Someone works on ${target.name}: ${plural(evidence.count, 'znode or directory', 'znodes or directories')} there changed after run ${(looks.latest ?? begun)?.id}, such as ${evidence.paths[0] || 'the root'}; nothing was written, and --overwrite-newer would overwrite it.`,
     )
   }
-  return { tally, whole }
+  return { tally, position, whole }
 }
 
 function newerThanBoth(finished: RunInfo | null, begun: RunInfo): Newer {

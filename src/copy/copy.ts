@@ -11,6 +11,7 @@ import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { czxidOfRoot } from '../tree/same-root.ts'
 import { Pace } from '../tree/windows.ts'
+import { ZxidRanges } from '../tree/zxid-ranges.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
 import type { TallyOptions } from '../verify/tally.ts'
 import { consistencyOf } from '../verify/verify.ts'
@@ -56,6 +57,15 @@ function rootsOf({ info }: Run): Record<Side, bigint | null> {
   return { source: info.sourceIdentity.czxid, target: info.targetIdentity?.czxid ?? null }
 }
 
+/** Which zxids of the target are this run's, see `RunInfo`. */
+type Written = Pick<RunEnd, 'lastWrite' | 'lateWrites'>
+
+/** When both sides were begun to be compared, and what a part that was broken off wrote after that. */
+interface Proven {
+  position: bigint
+  lateWrites?: ZxidRanges
+}
+
 class Copy {
   readonly #job: CopyJob
   readonly #context: JobContext
@@ -74,7 +84,8 @@ class Copy {
   #targetReplaced = false
   /** Why what was copied is not one tree. */
   #replaced: string | null = null
-  #proved: Proof | null = null
+  /** Both sides were equal as they were then, or at a later look. */
+  #proved: Proven | null = null
 
   constructor(job: CopyJob, context: JobContext) {
     this.#job = job
@@ -190,6 +201,7 @@ class Copy {
         for (const event of said) this.#context.emit(event)
         inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
+        this.#proved = look
         await this.#rememberTarget(run)
         const consistency = consistencyOf(look.tally, 0, await stoodStill(source, start))
         return this.#conclude(run, beginning, { tally: look.tally, consistency }, 0)
@@ -472,7 +484,10 @@ class Copy {
   /** What was broken off after its proof is finished without another look at what may not be read any more. */
   async #concludeProved(run: Run, beginning: Beginning): Promise<JobResult> {
     const { counts, emit } = this.#context
-    const { sourceDigest, targetDigest, consistency } = run.info
+    const { sourceDigest, targetDigest, consistency, lastWrite, lateWrites } = run.info
+    // What it could not look at now may be somebody's since.
+    this.#proved = { position: lastWrite ?? 0n, lateWrites }
+    this.#job.target.markProof()
     this.#remindOfSkipped(run, new Recorder(run, true, this.#job.target, this.#context))
     await this.#finishAcls(run)
     const ending = await this.#afterwards(run, beginning)
@@ -508,7 +523,7 @@ class Copy {
     const written =
       this.#proved !== null && result.status === 'done'
         ? this.#written(this.#proved)
-        : { lastWrite: this.#job.target.lastWrite || this.#lastOf(run.info, result, looks), lateWrites: null }
+        : this.#lastOf(run.info, result, looks)
     run.finish(result.status, {
       message: result.message,
       verified,
@@ -521,20 +536,24 @@ class Copy {
   }
 
   /** All that was there when the proof began was proved since; what we wrote after that is known, or not all of it. */
-  #written({ position }: Proof): Pick<RunEnd, 'lastWrite' | 'lateWrites'> {
+  #written({ position, lateWrites: earlier }: Proven): Written {
     const { lastWrite, lateWrites } = this.#job.target
-    const newest = lastWrite > position ? lastWrite : position
-    return { lastWrite: (lateWrites === null ? newest : position) || null, lateWrites }
+    if (lateWrites === null)
+      return { lastWrite: (lastWrite > position ? lastWrite : position) || null, lateWrites }
+    return { lastWrite: position || null, lateWrites: ZxidRanges.of([...(earlier ?? []), ...lateWrites]) }
   }
 
   /**
    * A run that wrote nothing that leaves a zxid stands on the last write of the one before it, or on what it found; one
    * that was refused before it wrote, or that has not seen all that several others saw a part of, on nothing.
    */
-  #lastOf({ lastWrite, wrote }: RunInfo, { status }: JobResult, looks: Looks): bigint | null {
-    if (lastWrite || (status === 'refused' && !wrote)) return lastWrite
+  #lastOf({ lastWrite, lateWrites, wrote }: RunInfo, { status }: JobResult, looks: Looks): Written {
+    const { target } = this.#job
+    if (target.lastWrite) return { lastWrite: target.lastWrite, lateWrites: null }
+    if (lastWrite || (status === 'refused' && !wrote)) return { lastWrite, lateWrites }
     const before = status === 'done' ? looks.latest : looks.previous
-    return before?.lastWrite || (looks.latest === null ? this.#targetBefore : null)
+    if (before?.lastWrite) return { lastWrite: before.lastWrite, lateWrites: before.lateWrites }
+    return { lastWrite: looks.latest === null ? this.#targetBefore : null, lateWrites: null }
   }
 
   #tallyOptions(since: bigint): TallyOptions {

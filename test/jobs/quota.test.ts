@@ -1,8 +1,8 @@
 /** `copy --quota`: limits go along to the target's paths, and the servers' own tallies there are right. */
 import { describe, expect, test } from 'vitest'
 import { OPEN_ACL } from '../../src/zookeeper/index.ts'
-import { connect, Place, parseAcl, place, plant, type Version } from '../helpers/places.ts'
-import { freshJournal, zkferry } from '../helpers/zkferry.ts'
+import { connect, Place, parseAcl, place, plant, plantMany, type Version } from '../helpers/places.ts'
+import { freshJournal, meanwhile, zkferry } from '../helpers/zkferry.ts'
 import { startServer } from '../servers/index.ts'
 
 const QUOTA = '/zookeeper/quota'
@@ -156,4 +156,27 @@ test('a quota of the source root has no place when the target is /', async () =>
   expect(await to.client.exists('/zookeeper/quota/zookeeper_limits')).toBeNull()
   expect(await to.client.exists('/zookeeper/quota/a')).toBeNull()
   await server.stop()
+})
+
+test('quotas that runs of ours have set follow the source; data that somebody set before them are no less noticed', async () => {
+  const [from, to] = [await place('3.9.5', 'quota-runs'), await place('3.9.5', 'quota-runs-to')]
+  await plantMany(from, 10, 60)
+  await setQuota(from, '', 'count=1000,bytes=-1')
+  const args = ['copy', '--quota', '--journal', freshJournal(), from.location, to.location]
+  for (const count of [1000, 1000, 2000, 3000]) {
+    await from.client.setData(`${QUOTA}${from.root}/zookeeper_limits`, Buffer.from(`count=${count},bytes=-1`))
+    const { code, stderr } = await zkferry(args)
+    expect(code, stderr).toBe(0)
+    expect(await read(to, '', 'limits')).toBe(`count=${count},bytes=-1`)
+  }
+  // While it is proved: the quota is set after that.
+  await from.client.setData(`${QUOTA}${from.root}/zookeeper_limits`, Buffer.from('count=4000,bytes=-1'))
+  await from.client.setData(from.at('d00009/z000059'), Buffer.from('v2'))
+  const slowly = [...args, '--rate', '200', '--concurrency', '1']
+  const copied = await meanwhile(slowly, /"phase":"verify","znodes":[1-5]\d\d/, async () => {
+    await to.client.setData(to.at('d00000/z000001'), Buffer.from('live'))
+  })
+  expect(copied.code, copied.stderr).toBe(0)
+  expect(await read(to, '', 'limits')).toBe('count=4000,bytes=-1')
+  expect((await zkferry(args)).code).toBe(7)
 })

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import Database from 'better-sqlite3'
 import { JournalProblem } from '../tree/errors.ts'
 import { type Lock, takeLock } from './lock.ts'
-import { guarded } from './problems.ts'
+import { guarded, isHalfMade } from './problems.ts'
 import { readJournal, StoredJournal } from './reader.ts'
 import { storeIdentity } from './rows.ts'
 import { Run } from './run.ts'
@@ -39,14 +39,15 @@ export function openJournal(file: string, holder: { command: string }): Journal 
 function checkOurs(file: string): void {
   const size = checkPlainFile(file)?.size ?? 0
   if (size === 0) return
-  guarded(file, () => {
-    const db = new Database(file, { readonly: true })
-    try {
-      checkKind(db, file)
-    } finally {
-      db.close()
-    }
-  })
+  const db = guarded(file, () => new Database(file, { readonly: true }))
+  try {
+    guarded(file, () => checkKind(db, file))
+  } catch (error) {
+    // Whoever opens it next plays it back, as we do now; then it is looked at again.
+    if (!isHalfMade(error)) throw error
+  } finally {
+    db.close()
+  }
 }
 
 function open(file: string, lock: Lock, command: string): Journal {

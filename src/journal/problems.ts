@@ -3,6 +3,18 @@ import Database from 'better-sqlite3'
 import { JournalProblem } from '../tree/errors.ts'
 import { Damage } from './checked.ts'
 
+/**
+ * A rollback journal has to be played back, and a reader may not do that. Once a journal of ours is made it has a
+ * write-ahead log instead.
+ */
+const HALF_MADE = /^SQLITE_READONLY_ROLLBACK/
+
+/** Of an error as it is thrown, or of the problem that has become of it. */
+export function isHalfMade(error: unknown): boolean {
+  const cause = error instanceof JournalProblem ? error.cause : error
+  return cause instanceof Database.SqliteError && HALF_MADE.test(cause.code)
+}
+
 const SENTENCES: readonly [RegExp, (file: string) => string][] = [
   [
     // The second when the -shm file beside the journal cannot grow.
@@ -20,6 +32,11 @@ const SENTENCES: readonly [RegExp, (file: string) => string][] = [
     (file) => `The journal ${file} is damaged; it is left as it is, name another file with --journal.`,
   ],
   [/^SQLITE_BUSY/, (file) => `The journal ${file} is in use by another process.`],
+  [
+    HALF_MADE,
+    (file) =>
+      `The journal ${file} is just being made, or whoever made it was killed: no run was ever begun in it.`,
+  ],
   [
     /^SQLITE_(READONLY|PERM|CANTOPEN|AUTH)/,
     (file) =>

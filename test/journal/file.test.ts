@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
@@ -119,6 +120,23 @@ test('a journal of a newer layout is refused, and keeps everything', () => {
   const reader = readJournal(file)
   expect(reader.runs()).toHaveLength(1)
   reader.close()
+})
+
+test('a journal whose maker was killed in the middle of it is made by the next', () => {
+  const making = join(folder, 'making')
+  const db = new Database(making)
+  // So little cache that it is written before it is committed.
+  db.pragma('cache_size = 5')
+  db.exec('BEGIN; CREATE TABLE runs (text TEXT)')
+  for (let at = 0; at < 50; at++) db.prepare('INSERT INTO runs VALUES (?)').run('x'.repeat(4000))
+  const left = join(folder, 'half-made')
+  for (const end of ['', '-journal']) copyFileSync(making + end, left + end)
+  db.exec('ROLLBACK')
+  db.close()
+  expect(() => readJournal(left)).toThrow(/is just being made, or whoever made it was killed/)
+  const journal = openJournal(left, { command: 'copy' })
+  expect(journal.runs()).toEqual([])
+  journal.close()
 })
 
 test('a damaged journal is noticed when it is opened, and not written to', () => {

@@ -57,7 +57,9 @@ async function lookBeforeSecondCopy(
   { march: options, tally: tallyOptions, refusing }: FirstLook,
   context: JobContext,
 ): Promise<SecondLook> {
-  const own = begun && { run: begun, newer: newerThanBoth(looks.latest, begun) }
+  const broken = [...(begun === null ? [] : [begun]), ...givenUp(journal, looks.latest)]
+  const [run] = broken
+  const own = run === undefined ? null : { run, broken, newer: newerThanAll([...broken, looks.latest]) }
   const tally = new Tally({ ...tallyOptions, countRead: true }, context)
   const { allowChanged } = tallyOptions
   const evidence = new Evidence({ journal, looks, own, allowChanged })
@@ -95,8 +97,15 @@ async function lookBeforeSecondCopy(
   return { tally, position, whole }
 }
 
-function newerThanBoth(finished: RunInfo | null, begun: RunInfo): Newer {
-  const newer = [finished, begun].filter((run) => run !== null).map(isNewerThan)
+/** What was broken off since the latest run that ended, and will not be gone on with: newest first. */
+function givenUp(journal: JournalReader, latest: RunInfo | null): RunInfo[] {
+  const runs = journal.runs()
+  const since = runs.slice(runs.findIndex(({ id }) => id === latest?.id) + 1)
+  return since.filter(({ state, wrote }) => state === 'abandoned' && wrote).reverse()
+}
+
+function newerThanAll(runs: readonly (RunInfo | null)[]): Newer {
+  const newer = runs.filter((run) => run !== null).map(isNewerThan)
   return (zxid) => newer.every((than) => than(zxid))
 }
 

@@ -104,6 +104,7 @@ export async function begin(job: CopyJob, emit: Emit): Promise<Beginning> {
       )
     }
   }
+  journal?.forgetIntentsElsewhere(targetIdentity)
   const resumes = known !== null && known.state !== 'finished'
   if (resumes && !options.verify) refuseMixture(known, source)
   const begun = resumes && known.wrote ? known : null

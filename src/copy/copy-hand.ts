@@ -20,7 +20,7 @@ import { type Decision, type DecisionRules, decide, OCCUPIED } from './decide.ts
 import { DirectoryCounters } from './directory-counters.ts'
 import type { Extras } from './extras.ts'
 import type { Formers } from './formers.ts'
-import { goalOf, keepsCounters, sequenceGoal } from './goals.ts'
+import { goalOf, sequenceGoal } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS, keeps, leavesRoot } from './options.ts'
 import type { Recorder } from './recorder.ts'
@@ -35,6 +35,8 @@ export class CopyHand implements MarchHand {
   readonly sum = new DigestSum()
   /** Znodes only on the target, left where they are. */
   extrasLeft = 0
+  /** Of those, and of stale ephemerals, what `--delete` takes at the end. */
+  #doomed = 0
   /** Left as they were on the target (`--keep-existing`). */
   kept = 0
   /** Places where only a verification can say that the copy is not equal: stale ephemerals, someone's ephemerals. */
@@ -84,7 +86,7 @@ export class CopyHand implements MarchHand {
     this.#kinds = setup.kinds
     this.#formers = setup.formers
     this.#decisions = {
-      keeps: (path) => keeps(setup.options, path),
+      keeps: (pair) => keeps(setup.options, pair),
       aclFor: (pair) => setup.access.aclFor(pair),
       modes: setup.kinds,
       formerOf: (pair) => setup.formers.of(pair),
@@ -100,6 +102,11 @@ export class CopyHand implements MarchHand {
   /** Where the target is known to be other than the user wants it, and stays so. */
   get unlike(): number {
     return this.unequal + (this.#options.merge || this.#options.deleteExtras ? 0 : this.extrasLeft)
+  }
+
+  /** The same for whoever goes on without `--delete`: nothing is deleted before the end. */
+  get #unlikeUntilDeleted(): number {
+    return this.unlike + this.#doomed
   }
 
   prepare(pairs: MarchPair[]): Promise<void> | null {
@@ -160,7 +167,7 @@ export class CopyHand implements MarchHand {
     const allMade = this.#context.counts.failed === 0 && this.#kinds.refused === 0
     const { failed, advances } = await this.#directoryCounters.finish(allMade)
     for (const [path, error] of failed) this.#report(path, 'target', error)
-    this.#recorder.settled(advances, [], this.unlike)
+    this.#recorder.settled(advances, [], this.#unlikeUntilDeleted)
   }
 
   unlisted(directory: Directory, side: Side, error: ZnodeError): void {
@@ -173,7 +180,7 @@ export class CopyHand implements MarchHand {
     this.#recorder.settled(
       advances.filter((advance) => !this.#directoryCounters.isLast(advance)),
       discovered,
-      this.unlike,
+      this.#unlikeUntilDeleted,
     )
   }
 
@@ -186,14 +193,14 @@ export class CopyHand implements MarchHand {
     if (pair.below === null || !this.#isOurs(pair)) return
     // One without children on the source is brought up with the znode itself, and two at once would go too far.
     const children = pair.source?.stat.numChildren ?? 0
-    const left = decision.do === 'keep' || children === 0 || keepsCounters(pair, this.#options)
+    const left = decision.do === 'keep' || children === 0 || keeps(this.#options, pair)
     pair.below.sequence = left ? 0 : sequenceGoal(pair, this.#rules)
   }
 
   async #bringCounters(pairs: MarchPair[], decisions: Decision[]): Promise<void> {
     const goals: CounterGoal[] = []
     for (const [at, pair] of pairs.entries()) {
-      if (pair.failed || !this.#isOurs(pair) || keepsCounters(pair, this.#options)) continue
+      if (pair.failed || !this.#isOurs(pair) || keeps(this.#options, pair)) continue
       const goal = goalOf(pair, decisions[at] as Decision, this.#rules)
       if (goal === null) continue
       // Of one that had children when it was read, its directory does it.
@@ -238,11 +245,13 @@ export class CopyHand implements MarchHand {
         emit({ type: 'skipped', path: pair.path, reason: 'ephemeral' })
       }
       if (decision.stale) {
+        if (this.#options.deleteExtras) this.#doomed++
         if (this.#extras !== null) this.#extras.add(pair)
         // A resumed run looks for all that is extra at its end.
         else if (!this.#options.deleteExtras) this.unequal++
       }
     } else if (decision.do === 'extra') {
+      if (this.#options.deleteExtras) this.#doomed++
       if (this.#extras === null) this.extrasLeft++
       else this.#extras.add(pair)
     } else if (decision.do === 'keep') this.kept++

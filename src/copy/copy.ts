@@ -11,6 +11,7 @@ import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
 import { czxidOfRoot } from '../tree/same-root.ts'
 import { Pace } from '../tree/windows.ts'
+import type { Data } from '../tree/znode.ts'
 import { ZxidRanges } from '../tree/zxid-ranges.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
 import type { TallyOptions } from '../verify/tally.ts'
@@ -27,7 +28,7 @@ import { finishAcls } from './finish-acls.ts'
 import { forgetEmptied } from './forget-emptied.ts'
 import { Formers } from './formers.ts'
 import { hold } from './hold.ts'
-import { intentsOf } from './intents.ts'
+import { dataDigest, intentsOf } from './intents.ts'
 import { Kinds } from './kinds.ts'
 import type { Looks } from './looks.ts'
 import { EPHEMERAL_FAILS, keeps, leavesRoot, outcomeOptions } from './options.ts'
@@ -45,7 +46,9 @@ export type { CopyJob } from './begin.ts'
 export async function copy(job: CopyJob, context: JobContext): Promise<JobResult> {
   const source = withAclMap(job.source, job.options.aclMap)
   const record = job.journal ?? job.record
-  const made = { byUs: (path: string) => record?.intended(path) === true, bySomebody: () => {} }
+  const byUs = (path: string, data?: Data) =>
+    record?.intended(path, data === undefined ? undefined : dataDigest(path, data)) === true
+  const made = { byUs, bySomebody: () => {} }
   return new Copy({ ...job, source, options: { ...job.options, made } }, context).run()
 }
 
@@ -130,13 +133,13 @@ class Copy {
       else {
         result = withLosses(this.#torn(result), this.#job.source)
         await this.#publish(result, beginning)
-        this.#finish(run, result, beginning.looks)
+        await this.#finish(run, result, beginning.looks)
       }
     } catch (error) {
       // A refusal is an end; anything else leaves a run that the same command goes on with.
       if (error instanceof SafetyRefusal && !(error instanceof OccupiedRefusal) && !this.#keepsRun) {
         await this.#finishAcls(run)
-        this.#finish(run, plainResult('refused', error.message, this.#context.counts), beginning.looks)
+        await this.#finish(run, plainResult('refused', error.message, this.#context.counts), beginning.looks)
       } else run.interrupt(this.#context.counts)
       throw error
     }
@@ -259,7 +262,7 @@ class Copy {
         rules: this.#steps,
         verify: options.verify,
         deletes: options.deleteExtras,
-        keeps: (path) => keeps(options, path),
+        keeps: (pair) => keeps(options, pair),
       })
       await access.resume()
       const formers = new Formers(target, {
@@ -324,7 +327,7 @@ class Copy {
       rememberProof(
         run,
         proof,
-        this.#written(proof),
+        await this.#written(proof),
         counts.failed + beginning.reserved + this.#kinds.refused,
       )
       await this.#finishAcls(run)
@@ -368,7 +371,8 @@ class Copy {
         const settled = watermark === null ? {} : { watermark, childHash, children }
         const directory = new Directory(path, null, { inSource: true, inTarget: true, ...settled })
         // It was there already, and keeps its counter.
-        if (keeps(this.#job.options, path) && !emptyTarget) directory.sequence = 0
+        const { keepExisting, made } = this.#job.options
+        if (keepExisting && !emptyTarget && made?.byUs(path) !== true) directory.sequence = 0
         directories.push(directory)
       }
       last = page.at(-1)?.path
@@ -459,7 +463,9 @@ class Copy {
     const ending = await this.#afterwards(run, beginning)
     if (ending === null) return interrupted(counts, hand.moved)
     const digest = beginning.resumed || counts.failed > 0 ? null : hand.sum.hex()
-    const unequal = beginning.unlike + hand.unlike + stayed
+    // Where what is extra goes, all of it was looked for at the end.
+    const before = this.#job.options.deleteExtras ? 0 : beginning.unlike
+    const unequal = before + hand.unlike + stayed
     if (this.#targetReplaced)
       ending.replaced ??= `The target root ${this.#job.target.name} was made anew by somebody else during the copy, and nothing was verified.`
     return unproven(ending, { unequal, moved: hand.moved, digest })
@@ -518,11 +524,11 @@ class Copy {
     })
   }
 
-  #finish(run: Run, result: JobResult, looks: Looks): void {
+  async #finish(run: Run, result: JobResult, looks: Looks): Promise<void> {
     const verified = this.#job.options.verify && result.status === 'done'
     const written =
       this.#proved !== null && result.status === 'done'
-        ? this.#written(this.#proved)
+        ? await this.#written(this.#proved)
         : this.#lastOf(run.info, result, looks)
     run.finish(result.status, {
       message: result.message,
@@ -536,10 +542,10 @@ class Copy {
   }
 
   /** All that was there when the proof began was proved since; what we wrote after that is known, or not all of it. */
-  #written({ position, lateWrites: earlier }: Proven): Written {
-    const { lastWrite, lateWrites } = this.#job.target
-    if (lateWrites === null)
-      return { lastWrite: (lastWrite > position ? lastWrite : position) || null, lateWrites }
+  async #written({ position, lateWrites: earlier }: Proven): Promise<Written> {
+    const { lateWrites } = this.#job.target
+    // One has arrived unheard: up to now all is taken for ours.
+    if (lateWrites === null) return { lastWrite: (await this.#job.target.position()) || null, lateWrites }
     return { lastWrite: position || null, lateWrites: ZxidRanges.of([...(earlier ?? []), ...lateWrites]) }
   }
 

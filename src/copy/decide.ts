@@ -32,7 +32,7 @@ export const OCCUPIED = new ZnodeError(
 
 export interface DecisionRules {
   /** What is there already is left. */
-  keeps: (path: string) => boolean
+  keeps: (pair: Pair) => boolean
   /** The ACL to write for a source znode that has one. */
   aclFor: (pair: Pair) => AclList | ZnodeError
   modes: Modes
@@ -51,7 +51,7 @@ export function decide(pair: Pair, options: DecisionRules): Decision {
   if (what.includes('ephemeral')) {
     return source.stat.ephemeralOwner !== 0n ? { do: 'skip-ephemeral', stale: true } : { do: 'occupied' }
   }
-  if (target !== null && options.keeps(path)) return { do: 'keep' }
+  if (target !== null && options.keeps(pair)) return { do: 'keep' }
   const mode = target === null ? options.modes.modeFor(path, source) : 'persistent'
   if (isUnsupported(mode)) return { do: 'unsupported', reason: mode }
   const acl = source.acl === null ? OPEN_ACL : options.aclFor(pair)

@@ -20,8 +20,8 @@ const MOST_NAMED = 20
 export interface EvidenceRules {
   journal: JournalReader
   looks: Looks
-  /** A second copy that was broken off, and its last write on record: a part of what is there is its own. */
-  own: { run: RunInfo; newer: Newer } | null
+  /** A second copy that was broken off, and others that were given up before it: a part of what is there is theirs. */
+  own: { run: RunInfo; broken: readonly RunInfo[]; newer: Newer } | null
   /** What is on both sides is left as it is (`--keep-existing`). */
   allowChanged: boolean
 }
@@ -83,8 +83,8 @@ export class Evidence {
     // What it wrote after its last write on record is as on the source, or as it meant to write it.
     if (own !== null) {
       if (!(own.newer(czxid) || own.newer(mzxid)) || compare(pair).is !== 'different') return false
-      const intent = journal.intent(own.run.id, path)
-      return intent === null || !dataDigest(path, target?.data ?? null).equals(intent)
+      const there = dataDigest(path, target?.data ?? null)
+      return !own.broken.some(({ id }) => journal.intended(path, there, id))
     }
     const [newer, newerBelow] = [looks.newerThan(path), looks.newerBelow(path)]
     // What no finished run has looked at is nobody's to protect: --merge was asked for.
@@ -96,13 +96,14 @@ export class Evidence {
     const { looks, own, allowChanged } = this.#rules
     const { latest } = looks
     // It may have been written, or not: nothing is on record of it.
-    if (own !== null && this.#rules.journal.directory(own.run.id, '') === null) return false
+    const givenUp = own?.run.state === 'abandoned'
+    if (own !== null && !givenUp && this.#rules.journal.directory(own.run.id, '') === null) return false
     const finished = latest !== null && looks.hashesAlike(latest) ? latest : looks.hashed
-    const run = own === null ? finished : own.run
+    const run = own === null || givenUp ? finished : own.run
     const then = run?.rootDigest
     if (!then || allowChanged || !looks.hashesAlike(run)) return false
     // Where the root may have been written since, only one that the source still has is certain.
-    if (run !== latest && sideDigest(pair, 'source')?.equals(then) !== true) return false
+    if ((run !== latest || givenUp) && sideDigest(pair, 'source')?.equals(then) !== true) return false
     return sideDigest(pair, 'target')?.equals(then) === false
   }
 

@@ -5,7 +5,6 @@ import { isEphemeral, type Pair } from '../tree/pairs.ts'
 import { nextSequence, type Znode } from '../tree/znode.ts'
 import type { CounterGoal } from './counters.ts'
 import type { Decision } from './decide.ts'
-import { type CopyOptions, keeps } from './options.ts'
 
 /** What can be done as soon as the znode itself is there: everything, unless children are still to come. */
 export function goalOf(pair: Pair, decision: Decision, rules: CounterRules): CounterGoal | null {
@@ -16,11 +15,6 @@ export function goalOf(pair: Pair, decision: Decision, rules: CounterRules): Cou
   const version = versionGoal(pair, decision, rules)
   if (sequence === 0 && version === null) return null
   return { path, sequence: sequence === 0 ? null : sequence, version, data: source.data }
-}
-
-/** With `--keep-existing` what is there keeps its counters, too, but for what those that are made below it add. */
-export function keepsCounters({ path, target }: Pair, options: CopyOptions): boolean {
-  return target !== null && keeps(options, path)
 }
 
 /** A container without children keeps the counter that it has: a server deletes one whose counter has moved. */

@@ -3,6 +3,8 @@ import type { TreeTarget } from '../tree/contracts.ts'
 import type { CounterOptions } from '../tree/counter-rules.ts'
 import type { KindOptions } from '../tree/create-mode.ts'
 import type { Filter } from '../tree/filter.ts'
+import type { Pair } from '../tree/pairs.ts'
+import type { Data } from '../tree/znode.ts'
 
 export interface CopyOptions {
   /** Keep ACLs. Without them everything is created open to the world. */
@@ -15,8 +17,8 @@ export interface CopyOptions {
   merge: boolean
   /** With `merge`: leave what is there. */
   keepExisting: boolean
-  /** What the runs of this job have made, or were about to make, unless one has ended as done since. */
-  made?: { byUs(path: string): boolean; bySomebody(path: string): void }
+  /** What the runs of this job have written, or were about to write, unless one has ended as done since. */
+  made?: { byUs(path: string, data?: Data): boolean; bySomebody(path: string): void }
   overwriteNewer: boolean
   /** With `/` as the target: change its own data and ACL too. */
   includeRoot: boolean
@@ -48,8 +50,11 @@ export interface CopyOptions {
 }
 
 /** What was on the target already is left as it is (`--keep-existing`). */
-export function keeps(options: Pick<CopyOptions, 'keepExisting' | 'made'>, path: string): boolean {
-  return options.keepExisting && options.made?.byUs(path) !== true
+export function keeps(
+  { keepExisting, made }: Pick<CopyOptions, 'keepExisting' | 'made'>,
+  { path, target }: Pick<Pair, 'path' | 'target'>,
+): boolean {
+  return keepExisting && target !== null && made?.byUs(path, target.data) !== true
 }
 
 /** `/` as a target keeps its own data and ACL unless the user says otherwise. */

@@ -9,7 +9,7 @@ import { isEphemeral } from '../tree/pairs.ts'
 import { nextSequence } from '../tree/znode.ts'
 import { type Decision, type DecisionRules, decide, OCCUPIED } from './decide.ts'
 import type { Extras } from './extras.ts'
-import { bringsCounters, goalOf, keepsCounters, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
+import { bringsCounters, goalOf, sequenceGoal, staysBehind, versionAfter } from './goals.ts'
 import type { Kinds, Unsupported } from './kinds.ts'
 import { type CopyOptions, EPHEMERAL_FAILS, keeps } from './options.ts'
 import type { RefusedAcls } from './refused-acls.ts'
@@ -48,7 +48,7 @@ export class PlanHand implements MarchHand {
     this.#kinds = kinds
     this.#refused = refused
     this.#decisions = {
-      keeps: (path) => keeps(options, path),
+      keeps: (pair) => keeps(options, pair),
       aclFor: (pair) => refused?.of(pair) ?? pair.source?.acl ?? OPEN_ACL,
       modes: kinds,
       formerOf: () => 'kept',
@@ -173,7 +173,7 @@ export class PlanHand implements MarchHand {
     if (source === null || isEphemeral(source.stat)) return
     // What is made is what advances its parent's counter.
     if (part !== null && decision.do === 'create') part.counted++
-    if (keepsCounters(pair, this.#options)) {
+    if (keeps(this.#options, pair)) {
       if (below !== null) below.sequence = 0
       return
     }

@@ -14,9 +14,9 @@ import { Tally, type TallyOptions, unpack } from '../verify/tally.ts'
 import { consistencyOf, mayMarchAgain, settling } from '../verify/verify.ts'
 import { type CounterGoal, type Counters, lessened } from './counters.ts'
 import type { Formers } from './formers.ts'
-import { goalOf, keepsCounters, sequenceGoal, staysBehind } from './goals.ts'
+import { goalOf, sequenceGoal, staysBehind } from './goals.ts'
 import type { Kinds } from './kinds.ts'
-import type { CopyOptions } from './options.ts'
+import { type CopyOptions, keeps } from './options.ts'
 import { newRow } from './recorder.ts'
 import { lookedAgain, type Repaired, Repairer } from './repair.ts'
 import { StillToMake } from './still-to-make.ts'
@@ -56,7 +56,8 @@ export async function prove(
   target.markProof()
   const begun = () => {
     const tally = new Tally(tallyOptions, context)
-    if (run !== null) tally.onSettled = (advances, discovered) => recordProved(run, advances, discovered)
+    if (run !== null)
+      tally.onSettled = (advances, discovered) => recordProved(run, target, advances, discovered)
     tally.onSourceChanged = (path, before, now) => run !== null && correctHash(run, path, before, now)
     return tally
   }
@@ -108,7 +109,12 @@ export async function prove(
  * What the journal says of a directory is what was proved of it, not what was read an hour ago. One that differs is to
  * be copied again by whoever resumes this run: the hash of it is only complete with what becomes of the differences.
  */
-function recordProved(run: Run, advances: readonly Advance[], discovered: readonly Directory[]): void {
+function recordProved(
+  run: Run,
+  { lastWrite }: TreeTarget,
+  advances: readonly Advance[],
+  discovered: readonly Directory[],
+): void {
   const directories: DirectoryRow[] = []
   for (const { directory, done } of advances) {
     if (!done) continue
@@ -120,7 +126,9 @@ function recordProved(run: Run, advances: readonly Advance[], discovered: readon
     if (!same) directories.push({ path, state, watermark: null, childHash, children, emptyTarget: false })
   }
   const unknown = discovered.filter(({ path }) => run.directory(path) === null).map(newRow)
-  if (directories.length + unknown.length > 0) run.record({ directories, discovered: unknown })
+  if (directories.length + unknown.length === 0) return
+  // Children that a round has made are as old as the record, too.
+  run.record({ directories, discovered: unknown, ...(lastWrite > 0n && { lastWrite }) })
 }
 
 /** Where the two still differ, what the target has is on record: it is what the next copy looks for. */
@@ -133,7 +141,7 @@ function recordWhatStays(run: Run, tally: Tally): void {
 function goalsOf(repaired: Iterable<Repaired>, rules: CounterRules, options: CopyOptions): CounterGoal[] {
   const goals: CounterGoal[] = []
   for (const { pair, decision, result } of repaired) {
-    if (result === 'failed' || keepsCounters(pair, options)) continue
+    if (result === 'failed' || keeps(options, pair)) continue
     const goal = goalOf(pair, decision, rules) ?? {
       path: pair.path,
       sequence: null,

@@ -126,7 +126,7 @@ export class Repairer {
     await this.#kinds.prepare(pairs)
     await this.#formers.prepare(pairs)
     const rules = {
-      keeps: (path: string) => keeps(this.#options, path),
+      keeps: (pair: Pair) => keeps(this.#options, pair),
       aclFor: (pair: Pair) => this.#access.aclFor(pair),
       modes: this.#kinds,
       formerOf: (pair: Pair) => this.#formers.of(pair),

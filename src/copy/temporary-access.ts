@@ -27,7 +27,7 @@ export interface AccessNeeds {
   /** What is only on the target is deleted. */
   deletes: boolean
   /** What is on the target keeps the ACL that it has. */
-  keeps: (path: string) => boolean
+  keeps: (pair: Pair) => boolean
 }
 
 export class TemporaryAccess {
@@ -70,7 +70,7 @@ export class TemporaryAccess {
     const { source } = pair
     if (source === null || source.acl === null || source.acl.masked || isEphemeral(source.stat)) return false
     // What is there with this ACL stays as it is; a resumed run's own entries are on record already.
-    if (pair.target !== null && (this.#needs.keeps(pair.path) || sameAcls(source, pair.target))) return false
+    if (pair.target !== null && (this.#needs.keeps(pair) || sameAcls(source, pair.target))) return false
     // Someone's ephemeral in its place is never set.
     if (pair.target !== null && isEphemeral(pair.target.stat)) return false
     const granted = this.#target.permissionsUnder(source.acl)

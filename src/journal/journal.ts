@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import Database from 'better-sqlite3'
+import type { RootIdentity } from '../tree/contracts.ts'
 import { JournalProblem } from '../tree/errors.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { guarded, isHalfMade } from './problems.ts'
@@ -129,6 +130,17 @@ class LockedJournal extends StoredJournal implements Journal {
   discard(): void {
     const unfinished = this.runs().filter((run) => run.state === 'interrupted' || run.state === 'running')
     for (const run of unfinished) this.open(run.id).abandon()
+  }
+
+  forgetIntentsElsewhere(target: RootIdentity | null): void {
+    guarded(this.file, () =>
+      this.db
+        .prepare(
+          `DELETE FROM intents WHERE run IN
+             (SELECT number FROM runs WHERE target_identity IS NOT NULL AND target_identity <> ?)`,
+        )
+        .run(target === null ? '' : storeIdentity(target)),
+    )
   }
 
   override close(): void {

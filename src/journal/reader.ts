@@ -43,8 +43,7 @@ export class StoredJournal implements JournalReader {
   protected readonly db: Database.Database
   /** Asked for each directory of a resumed run. */
   #one: Database.Statement<[string, string], StoredDirectory> | null = null
-  #intent: Database.Statement<[string, string]> | null = null
-  #intended: Database.Statement<[string]> | null = null
+  #intended: Database.Statement<[object]> | null = null
 
   constructor(file: string, db: Database.Database) {
     this.file = file
@@ -126,19 +125,13 @@ export class StoredJournal implements JournalReader {
     )
   }
 
-  intent(id: string, path: string): Uint8Array | null {
+  intended(path: string, digest?: Uint8Array, run?: string): boolean {
     return guarded(this.file, () => {
-      this.#intent ??= this.db
-        .prepare(`SELECT digest FROM intents WHERE run = ${NUMBER} AND path = ?`)
-        .pluck()
-      return (this.#intent.get(id, path) as Buffer | undefined) ?? null
-    })
-  }
-
-  intended(path: string): boolean {
-    return guarded(this.file, () => {
-      this.#intended ??= this.db.prepare('SELECT 1 FROM intents WHERE path = ? LIMIT 1')
-      return this.#intended.get(path) !== undefined
+      this.#intended ??= this.db.prepare(
+        `SELECT 1 FROM intents WHERE path = @path AND (@digest IS NULL OR digest = @digest)
+           AND (@run IS NULL OR run = (SELECT number FROM runs WHERE id = @run)) LIMIT 1`,
+      )
+      return this.#intended.get({ path, digest: digest ?? null, run: run ?? null }) !== undefined
     })
   }
 

@@ -207,8 +207,8 @@ export class Run {
   /** What was proved may be written to again. */
   clearProof(): void {
     this.#write(
-      `UPDATE runs SET verified = 0, source_digest = NULL, target_digest = NULL, consistency = NULL,
-         late_writes = NULL WHERE number = ?`,
+      `UPDATE runs SET verified = 0, source_digest = NULL, target_digest = NULL, consistency = NULL
+       WHERE number = ?`,
       this.#number,
     )
   }
@@ -346,7 +346,7 @@ function prepare(db: Database): Statements {
       `UPDATE runs SET counts = coalesce(?, counts), last_write = coalesce(?, last_write),
          unlike = coalesce(?, unlike) WHERE number = ?`,
     ),
-    intend: db.prepare('INSERT OR REPLACE INTO intents VALUES (?, ?, ?)'),
+    intend: db.prepare('INSERT OR IGNORE INTO intents VALUES (?, ?, ?)'),
     disown: db.prepare('DELETE FROM intents WHERE path = ?'),
     pendingFirst: db.prepare(`${pending} ORDER BY path LIMIT ?`),
     pendingAfter: db.prepare(`${pending} AND path > ? ORDER BY path LIMIT ?`),

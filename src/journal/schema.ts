@@ -72,7 +72,7 @@ const STEPS: readonly string[] = [
     path TEXT NOT NULL,
     run INTEGER NOT NULL,
     digest BLOB NOT NULL,
-    PRIMARY KEY (path, run)
+    PRIMARY KEY (path, run, digest)
   ) WITHOUT ROWID;
   `,
 ]

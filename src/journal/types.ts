@@ -136,10 +136,11 @@ export interface JournalReader {
   /** Skipped first, each kind in path order. */
   issues(id: string, options?: { limit?: number }): Iterable<IssueRow>
   temporaryAcls(id: string): TemporaryAcl[]
-  /** The digest of the data that a run that did not end as done has written, or was about to write, there last. */
-  intent(id: string, path: string): Uint8Array | null
-  /** Whether any such run has made or set it, or was about to. */
-  intended(path: string): boolean
+  /**
+   * Whether a run has written this there, or was about to, and none has ended as done since. Without a digest:
+   * anything; without a run: any of them.
+   */
+  intended(path: string, digest?: Uint8Array, run?: string): boolean
   /** The process that works with the journal now, if any. */
   holder(): Holder | null
   close(): void
@@ -153,4 +154,6 @@ export interface Journal extends JournalReader {
   open(id: string): Run
   /** `--restart`: unfinished runs become `abandoned` and lose their directories; temporary ACL entries stay known. */
   discard(): void
+  /** What was made below another target root is nothing of this one's. `null`: there is none. */
+  forgetIntentsElsewhere(target: RootIdentity | null): void
 }

@@ -11,7 +11,7 @@ import type { Directory } from '../tree/directory.ts'
 import type { DifferenceKind, JobContext } from '../tree/events.ts'
 import type { Advance, MarchHand, MarchPair } from '../tree/march.ts'
 import type { Pair } from '../tree/pairs.ts'
-import { newestZxid, nextSequence } from '../tree/znode.ts'
+import { type Data, newestZxid, nextSequence } from '../tree/znode.ts'
 
 /** Differences that are kept for another look; beyond it they are reported as found. */
 const MOST_KEPT = 100_000
@@ -46,7 +46,7 @@ export interface TallyOptions {
   /** Data and ACL of znodes that are on both sides are no difference (`copy --keep-existing`). */
   allowChanged: boolean
   /** But for these. */
-  made?: ((path: string) => boolean) | undefined
+  made?: ((path: string, data: Data) => boolean) | undefined
   /** Leave the root itself out (`/` as a copy's target). */
   skipRoot: boolean
   counters: CounterRules
@@ -179,7 +179,7 @@ export class Tally implements MarchHand {
     }
     if (
       this.#options.allowChanged &&
-      this.#options.made?.(pair.path) !== true &&
+      this.#options.made?.(pair.path, pair.target?.data ?? null) !== true &&
       !what.some((kind) => kind.startsWith('missing') || kind === 'ephemeral')
     ) {
       this.kept++

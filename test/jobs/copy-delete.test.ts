@@ -222,6 +222,22 @@ describe('a copy that is killed, and goes on', () => {
     expect(contents(await readTree(to))).toEqual(contents(await readTree(from)))
   })
 
+  test.each([
+    ['without --delete in the end: what it left is no clean end', ['--delete', '--yes'], [], 1],
+    ['with --delete in the end: what it deleted is nothing that stays', [], ['--delete', '--yes'], 0],
+  ] as const)('unverified, %s', async (_, first, then, expected) => {
+    const { from, to } = await pair('delete')
+    await plantMany(from, 20, 50)
+    const args = ['copy', '--no-verify', '--journal', freshJournal(), from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    await from.client.delete(from.at('d00000/z000000'))
+    await from.client.setData(from.at('d00019/z000007'), Buffer.from('v2'))
+    expect((await killed([...args, ...first])).code).toBeNull()
+    const { code, stderr } = await zkferry([...args, ...then])
+    expect(code, stderr).toBe(expected)
+    expect((await zkferry(['verify', '--rounds', '0', from.location, to.location])).code).toBe(expected)
+  })
+
   test('unverified: what it deletes at the end is nothing that stays', async () => {
     const { from, to } = await pair('delete')
     await plantMany(from, 20, 50)

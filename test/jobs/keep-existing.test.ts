@@ -1,9 +1,9 @@
 /** `--keep-existing`: what was there before the first run is kept; what a run has made is not that. */
 import type { ChildProcess } from 'node:child_process'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { nextSequence } from '../../src/tree/znode.ts'
 import { advance, type Place, pair, plant, plantMany } from '../helpers/places.ts'
-import { freshJournal, meanwhile, zkferry } from '../helpers/zkferry.ts'
+import { freshJournal, meanwhile, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
 async function counter(where: Place, path: string): Promise<number> {
   const stat = await where.client.exists(where.at(path))
@@ -67,4 +67,44 @@ test('what it made itself follows the source until it is done', async () => {
   expect([copied.code, copied.summary.consistency]).toEqual([0, 'converged'])
   expect((await to.client.getData(to.at('d00000/z000001'))).data?.toString()).toBe('v2')
   expect((await to.client.getData(to.at('d00009'))).data?.toString()).toBe('theirs')
+})
+
+describe('what an application has done on the target since a copy was interrupted is kept', () => {
+  const halfway = /"type":"progress","phase":"copy","znodes":[1-5]\d\d/
+  const interrupted = async (args: string[]) =>
+    expect(
+      (await zkferryUntil([...args, '--rate', '200', '--concurrency', '1'], halfway, 'SIGINT')).code,
+    ).toBe(130)
+
+  test('below the same root', async () => {
+    const both = await pair('keep')
+    const { from, to } = both
+    await plantMany(from, 10, 60)
+    await plant(to, { '': null, own: 'x' })
+    const args = command(both)
+    await interrupted(args)
+    await to.client.setData(to.at('d00000/z000000'), Buffer.from('live'))
+    await to.client.delete(to.at('d00000/z000001'))
+    await to.client.create(to.at('d00000/z000001'), Buffer.from('live'))
+    expect((await zkferry(args)).code).toBe(0)
+    for (const path of ['d00000/z000000', 'd00000/z000001'])
+      expect((await to.client.getData(to.at(path))).data?.toString()).toBe('live')
+  })
+
+  test('below a root that was made anew, and below another', async () => {
+    const both = await pair('keep')
+    const { from, to } = both
+    const other = (await pair('keep')).to
+    await plantMany(from, 10, 60)
+    await plant(to, { '': null, own: 'x' })
+    const args = command(both)
+    await interrupted(args)
+    expect((await zkferry(['rmr', '--yes', to.location])).code).toBe(0)
+    for (const where of [to, other]) {
+      await plant(where, { '': null, d00000: null, 'd00000/z000000': 'theirs' })
+      const { code, stderr } = await zkferry([...args.slice(0, -1), where.location, '--restart'])
+      expect(code, stderr).toBe(0)
+      expect((await where.client.getData(where.at('d00000/z000000'))).data?.toString()).toBe('theirs')
+    }
+  })
 })

@@ -1,6 +1,7 @@
 /** Rule 1 when there are runs in between: filtered, refused, without ACLs, broken off. */
 import type { ChildProcess } from 'node:child_process'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { FaultProxy } from '../faults/proxy.ts'
 import { type Place, pair, parseAcl, plant, plantMany } from '../helpers/places.ts'
 import { freshJournal, meanwhile, zkferry, zkferryUntil } from '../helpers/zkferry.ts'
 
@@ -260,4 +261,58 @@ test('rule 1: what a round repaired stays ours, also after a copy that found not
   }
   await to.client.delete(to.at('d00008/new/below'))
   expect((await zkferry(args)).code).toBe(7)
+})
+
+describe('rule 1: our own writes are ours, also', () => {
+  const set = (where: Place, data: string) =>
+    Promise.all(
+      Array.from({ length: 10 }, (_, at) =>
+        where.client.setData(where.at(`d0000${at}/z000005`), Buffer.from(data)),
+      ),
+    )
+
+  test.each(['--restart', 'runs abandon'])('those of a second copy that was given up: %s', async (how) => {
+    const { from, to } = await pair('between')
+    await plantMany(from, 10, 60)
+    const journal = freshJournal()
+    const args = ['copy', '--journal', journal, from.location, to.location]
+    expect((await zkferry(args)).code).toBe(0)
+    await set(from, 'v2')
+    const halfway = /"type":"progress","phase":"copy","znodes":[2-5]\d\d/
+    const slowly = [...args, '--rate', '200', '--concurrency', '1']
+    const { code, summary } = await zkferryUntil(slowly, halfway, 'SIGINT')
+    expect(code).toBe(130)
+    await set(from, 'v3')
+    if (how === '--restart') args.push(how)
+    else await zkferry(['runs', 'abandon', String(summary.runId), '--journal', journal])
+    const again = await zkferry(args)
+    expect(again.code, again.stderr).toBe(0)
+  })
+
+  test('one that arrived in a round, and whose connection was lost', async () => {
+    const { from, to } = await pair('between')
+    await plantMany(from, 10, 60)
+    const proxy = await FaultProxy.before(Number(to.address.split(':')[1]))
+    onTestFinished(() => proxy.close())
+    const args = ['copy', '--journal', freshJournal(), from.location, proxy.connectString + to.root]
+    const SET_DATA = 5
+    let cuts = 0
+    proxy.alterRequest = (frame, { index }) => {
+      if (index === 0 || frame.readInt32BE(8) !== SET_DATA || cuts++ > 0) return frame
+      proxy.alterReply = () => null
+      setTimeout(() => {
+        proxy.cut()
+        proxy.alterReply = (reply) => reply
+      }, 200)
+      return frame
+    }
+    const slowly = [...args, '--rate', '200', '--concurrency', '1', '--settle', '100ms']
+    const first = await meanwhile(slowly, /"phase":"copy","znodes":[2-5]\d\d/, async () => {
+      await from.client.setData(from.at('d00000/z000001'), Buffer.from('v2'))
+    })
+    expect([first.code, cuts > 0]).toEqual([0, true])
+    await from.client.setData(from.at('d00003/z000001'), Buffer.from('v3'))
+    const { code, stderr } = await zkferry(args)
+    expect(code, stderr).toBe(0)
+  })
 })

@@ -9,6 +9,8 @@ export interface SpooledPath {
   value: number
   /** Which znode it was: `mzxid`, say. 64-bit numbers are exact. */
   zxid: bigint
+  /** Bytes of its data. */
+  size: number
 }
 
 interface StoredPath {
@@ -16,6 +18,7 @@ interface StoredPath {
   path: string
   value: number
   zxid: string
+  size: number
 }
 
 /**
@@ -36,17 +39,17 @@ export class PathSpool {
     this.#db.pragma('synchronous = OFF')
     this.#db.pragma('cache_size = -4096')
     this.#db.exec(
-      'CREATE TABLE paths (number INTEGER PRIMARY KEY, path TEXT NOT NULL, value NUMERIC NOT NULL, zxid TEXT NOT NULL)',
+      'CREATE TABLE paths (number INTEGER PRIMARY KEY, path TEXT NOT NULL, value NUMERIC NOT NULL, zxid TEXT NOT NULL, size INTEGER NOT NULL)',
     )
-    this.#insert = this.#db.prepare('INSERT INTO paths VALUES (?, ?, ?, ?)')
+    this.#insert = this.#db.prepare('INSERT INTO paths VALUES (?, ?, ?, ?, ?)')
   }
 
   get size(): number {
     return this.#stored + this.#buffer.length
   }
 
-  append(path: string, value = 0, zxid = 0n): void {
-    this.#buffer.push({ path, value, zxid })
+  append(path: string, value = 0, zxid = 0n, size = 0): void {
+    this.#buffer.push({ path, value, zxid, size })
     if (this.#buffer.length >= PAGE) this.#flush()
   }
 
@@ -71,7 +74,7 @@ export class PathSpool {
     let from = start
     for (;;) {
       const rows = spooling(() => page.all(from, PAGE))
-      for (const { path, value, zxid } of rows) yield { path, value, zxid: BigInt(zxid) }
+      for (const { path, value, zxid, size } of rows) yield { path, value, zxid: BigInt(zxid), size }
       const last = rows.at(-1)
       if (last === undefined || rows.length < PAGE) return
       from = last.number
@@ -83,8 +86,8 @@ export class PathSpool {
     if (rows.length === 0) return
     spooling(() =>
       this.#db.transaction(() => {
-        for (const { path, value, zxid } of rows)
-          this.#insert.run(++this.#stored, path, value, zxid.toString())
+        for (const { path, value, zxid, size } of rows)
+          this.#insert.run(++this.#stored, path, value, zxid.toString(), size)
       })(),
     )
     this.#buffer = []

@@ -71,7 +71,7 @@ export class Census implements MarchHand {
       if (this.#options.dryRun)
         emit({ type: 'plan', path: pair.path, action: 'delete', bytes: stat.dataLength })
       const seen = this.keeps || this.#options.copiedUpTo !== null
-      if (seen) this.#spool.append(pair.path, stat.version, stat.mzxid)
+      if (seen) this.#spool.append(pair.path, stat.version, stat.mzxid, stat.dataLength)
       else this.#spool.append(pair.path, ANY_VERSION)
       if (acl !== null && !isEphemeral(stat)) formers.push({ path: pair.path, former: { stat, acl, data } })
     }

@@ -24,10 +24,12 @@ export interface Doomed {
   version: number
   /** One that was deleted and made anew has the same version, but another mzxid. */
   mzxid: bigint
+  /** Bytes of its data. */
+  size: number
 }
 
-export function doomedOf({ path, value, zxid }: SpooledPath): Doomed {
-  return { path, version: value, mzxid: zxid }
+export function doomedOf({ path, value, zxid, size }: SpooledPath): Doomed {
+  return { path, version: value, mzxid: zxid, size }
 }
 
 const CHANGED = new ZnodeError(
@@ -84,13 +86,12 @@ export class Deleter {
   async #asCounted(doomed: readonly Doomed[]): Promise<[Doomed[], Doomed[]]> {
     const [same, others]: [Doomed[], Doomed[]] = [[], []]
     const watched = doomed.filter(({ version }) => version !== ANY_VERSION)
-    const replies = await this.#location.settled.stat(watched.map(({ path }) => path))
-    const found = new Map(watched.map(({ path }, at) => [path, replies[at]]))
+    const mzxids = await this.#location.mzxids(watched)
+    const found = new Map(watched.map(({ path }, at) => [path, mzxids[at]]))
     for (const one of doomed) {
-      const reply = found.get(one.path)
+      const mzxid = found.get(one.path) ?? null
       // What cannot be seen is deleted by its version.
-      const another = reply !== undefined && !(reply instanceof ZnodeError) && reply.stat.mzxid !== one.mzxid
-      ;(another ? others : same).push(one)
+      ;(mzxid === null || mzxid === one.mzxid ? same : others).push(one)
     }
     return [same, others]
   }
@@ -145,8 +146,8 @@ export class Deleter {
           if (!this.#swept.delete(path)) this.#deleted()
         } else if (former instanceof ZnodeError) this.#fail(path, former)
         else {
-          const { version, mzxid } = former.stat
-          doomed.push({ path, version, mzxid })
+          const { version, mzxid, dataLength } = former.stat
+          doomed.push({ path, version, mzxid, size: dataLength })
           if (!isEphemeral(former.stat)) formers.push({ path, former })
         }
       }

@@ -7,13 +7,14 @@ test('paths come back forward and backward, across pages and what is still buffe
     path: `d/${i}/ü`,
     value: i * 1.5,
     zxid: (1n << 62n) + BigInt(i),
+    size: i % 7,
   }))
-  for (const { path, value, zxid } of rows) spool.append(path, value, zxid)
+  for (const { path, value, zxid, size } of rows) spool.append(path, value, zxid, size)
   expect(spool.size).toBe(rows.length)
   expect([...spool.forward()]).toEqual(rows)
   expect([...spool.backward()]).toEqual(rows.toReversed())
   spool.append('last')
-  expect(spool.backward().next().value).toEqual({ path: 'last', value: 0, zxid: 0n })
+  expect(spool.backward().next().value).toEqual({ path: 'last', value: 0, zxid: 0n, size: 0 })
   expect(spool.size).toBe(rows.length + 1)
   spool.close()
 })

@@ -175,9 +175,10 @@ class Reader {
       const rc = await codeOf((done) => client.add_auth(scheme, auth, done))
       if (rc !== 0 && !LOST.has(rc)) throw new Refused(`the ${scheme} identity is not accepted`)
     }
-    while (client === this.#client && (await codeOf((done) => client.a_sync('/', done))) !== 0)
+    const isOurs = () => client === this.#client && !this.#closed
+    while (isOurs() && (await codeOf((done) => client.a_sync('/', done))) !== 0)
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
-    if (client === this.#client) this.#set(true)
+    if (isOurs()) this.#set(true)
   }
 
   #set(usable: boolean): void {

@@ -34,6 +34,8 @@ type Opening = Extract<NativeRequest, { ask: 'open' }>
 const IN_FLIGHT = 256
 const BLIND_IN_FLIGHT = 16
 const PAUSE_MS = 50
+/** For the session to be closed; the package may hold on to one whose servers are gone. */
+const CLOSING_MS = 2000
 const NOT_FOUND = new Set(['MODULE_NOT_FOUND', 'ERR_MODULE_NOT_FOUND'])
 
 /** The package's names for what a lost connection, or a lost session, does to a request. */
@@ -274,7 +276,12 @@ async function answer(request: NativeRequest): Promise<void> {
 }
 
 process.on('message', (request) => void answer(request as NativeRequest))
-process.on('disconnect', () => reader?.close())
+process.on('disconnect', () => {
+  // The package may not even be loaded yet, and nobody would ever close what is opened then.
+  if (reader === null) process.exit(0)
+  reader.close()
+  setTimeout(() => process.exit(0), CLOSING_MS).unref()
+})
 // Ctrl-C goes to the whole group: the job that this one serves decides when it ends.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})

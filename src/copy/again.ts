@@ -57,7 +57,7 @@ async function lookBeforeSecondCopy(
   { march: options, tally: tallyOptions, refusing }: FirstLook,
   context: JobContext,
 ): Promise<SecondLook> {
-  const broken = [...(begun === null ? [] : [begun]), ...givenUp(journal, looks.latest)]
+  const broken = [...(begun === null ? [] : [begun]), ...looks.givenUp]
   const [run] = broken
   const own = run === undefined ? null : { run, broken, newer: newerThanAll([...broken, looks.latest]) }
   const tally = new Tally({ ...tallyOptions, countRead: true }, context)
@@ -95,13 +95,6 @@ async function lookBeforeSecondCopy(
     )
   }
   return { tally, position, whole }
-}
-
-/** What was broken off since the latest run that ended, and will not be gone on with: newest first. */
-function givenUp(journal: JournalReader, latest: RunInfo | null): RunInfo[] {
-  const runs = journal.runs()
-  const since = runs.slice(runs.findIndex(({ id }) => id === latest?.id) + 1)
-  return since.filter(({ state, wrote }) => state === 'abandoned' && wrote).reverse()
 }
 
 function newerThanAll(runs: readonly (RunInfo | null)[]): Newer {

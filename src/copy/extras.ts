@@ -12,6 +12,7 @@ import {
 } from '../tree/contracts.ts'
 import type { JobContext } from '../tree/events.ts'
 import { readFormers } from '../tree/formers.ts'
+import { madeAnew, type Read } from '../tree/made-anew.ts'
 import type { Advance } from '../tree/march.ts'
 import { isEphemeral, type Pair } from '../tree/pairs.ts'
 import { parentPath } from '../tree/path.ts'
@@ -21,11 +22,8 @@ import { isPassing } from './repair.ts'
 const BATCH = 256
 const CHANGED = 'it changed on the target since it was read, so it was not deleted'
 
-interface Doomed {
-  path: string
+interface Doomed extends Read {
   version: number
-  /** One that was deleted and made anew has the same version, but another mzxid. */
-  mzxid: bigint
 }
 
 export class Extras {
@@ -47,8 +45,8 @@ export class Extras {
       this.#stay(pair.path, 'ephemeral')
       return
     }
-    const { version, mzxid } = pair.target.stat
-    this.#spool.append(pair.path, version, mzxid)
+    const { version, mzxid, dataLength } = pair.target.stat
+    this.#spool.append(pair.path, version, mzxid, dataLength)
   }
 
   /** A directory whose excluded children are not ours to delete stays too. */
@@ -61,12 +59,12 @@ export class Extras {
   /** What a deletion would take, children first. */
   *doomed(onStay?: (path: string) => void): Generator<Doomed> {
     const staying = new Set(this.#staying)
-    for (const { path, value, zxid } of this.#spool.backward()) {
+    for (const { path, value, zxid, size } of this.#spool.backward()) {
       if (staying.has(path)) {
         onStay?.(path)
         const parent = parentPath(path)
         if (parent !== null) staying.add(parent)
-      } else yield { path, version: value, mzxid: zxid }
+      } else yield { path, version: value, mzxid: zxid, size }
     }
   }
 
@@ -137,16 +135,11 @@ export class Extras {
     })
   }
 
-  /** Looked at through the writing session, so that nothing that we wrote is missed. What is another by now is left. */
+  /** What is another by now is left. */
   async #asRead(doomed: Doomed[], target: TreeTarget): Promise<Doomed[]> {
-    const replies = await target.settled.stat(doomed.map((one) => one.path))
-    return doomed.filter((one, at) => {
-      const reply = replies[at]
-      // What cannot be seen is deleted by its version.
-      if (reply === undefined || reply instanceof ZnodeError || !isAnother(reply.stat, one)) return true
-      this.#fail(one.path, 'BADVERSION', CHANGED)
-      return false
-    })
+    const anew = await madeAnew(target, doomed)
+    for (const path of anew) this.#fail(path, 'BADVERSION', CHANGED)
+    return doomed.filter(({ path }) => !anew.has(path))
   }
 
   async #deleteNow(

@@ -25,7 +25,12 @@ export class Looks {
   readonly previous: RunInfo | null
   /** The same of those whose digests are of the same as ours: with ACLs, or without. */
   readonly hashed: RunInfo | null
-  /** The filters of all runs that know something of the target, however they ended; empty where one of them looked at all of it, or there were none. */
+  /** What was broken off since the latest run that ended, and will not be gone on with: newest first. */
+  readonly givenUp: readonly RunInfo[]
+  /**
+   * The filters of all runs that know something of the target, however they ended; empty where one of them looked at
+   * all of it, or there were none.
+   */
   readonly #shown: Filter[]
   readonly #filter: Filter
   readonly #acl: boolean
@@ -42,6 +47,8 @@ export class Looks {
       this.#looks.push(look)
       if (isAsWide(look.filter, filter)) break
     }
+    const since = runs.slice(runs.indexOf(finished[0] as RunInfo) + 1)
+    this.givenUp = since.filter(({ state, wrote }) => state === 'abandoned' && wrote).reverse()
     const last = this.#looks.at(-1)
     this.previous = last !== undefined && isAsWide(last.filter, filter) ? last.run : null
     const shown = runs.filter((run) => hasKnown(run) && run.targetIdentity !== null).map(filterOf)

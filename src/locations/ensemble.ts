@@ -15,7 +15,6 @@ import {
   ZnodeError,
 } from '../tree/contracts.ts'
 import type { Emit } from '../tree/events.ts'
-import { absolutePath } from '../tree/path.ts'
 import type { ZxidRanges } from '../tree/zxid-ranges.ts'
 import {
   type AuthInfo,
@@ -67,8 +66,6 @@ const LANES_A_SESSION = 4
 
 /** Batches of work that are too little to measure response times for. */
 const SPARED_BATCHES = 32
-/** Data that are read only to see when they were set. */
-const SMALL_BYTES = 1024
 /** So often it is said that servers are slow. */
 const SAY_SLOWED_MS = 10_000
 
@@ -235,25 +232,6 @@ export class Ensemble implements TreeTarget {
   /** How many sessions are in use by now. */
   get #width(): number {
     return Math.min(this.#readers.length, 1 + Math.floor(this.#lanes / LANES_A_SESSION))
-  }
-
-  /** Data of newer servers come many in a request, and a small one costs less than a Stat by itself. */
-  async mzxids(znodes: readonly { path: string; size: number }[]): Promise<(bigint | null)[]> {
-    const found = new Map<string, bigint>()
-    const small = znodes.filter(({ size }) => size <= SMALL_BYTES)
-    const replies = await this.lane(0n).data(
-      small.map(({ path }) => path),
-      small.map(({ size }) => size),
-    )
-    for (const [at, reply] of replies.entries())
-      if (!(reply instanceof ZnodeError)) found.set((small[at] as { path: string }).path, reply.stat.mzxid)
-    const others = znodes.filter(({ path }) => !found.has(path))
-    const absolute = others.map(({ path }) => absolutePath(this.rootPath, path))
-    const stats = await this.#first.read(operations.exists, absolute)
-    for (const [at, reply] of stats.entries())
-      if (!(reply instanceof ZooKeeperError) && reply.stat !== null)
-        found.set((others[at] as { path: string }).path, reply.stat.mzxid)
-    return znodes.map(({ path }) => found.get(path) ?? null)
   }
 
   write(changes: readonly Change[]): Promise<ChangeOutcome[]> {

@@ -10,6 +10,7 @@ import {
 import { SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext } from '../tree/events.ts'
 import { readFormers } from '../tree/formers.ts'
+import { madeAnew, type Read } from '../tree/made-anew.ts'
 import { isEphemeral } from '../tree/pairs.ts'
 import { plural } from '../tree/plural.ts'
 import { czxidOfRoot } from '../tree/same-root.ts'
@@ -19,13 +20,8 @@ import { ANY_VERSION, Census, type CensusOptions } from './census.ts'
 const MAX_TRIES = 5
 
 /** `version`: what is kept, or in a copy; −1 where neither is asked for. */
-export interface Doomed {
-  path: string
+export interface Doomed extends Read {
   version: number
-  /** One that was deleted and made anew has the same version, but another mzxid. */
-  mzxid: bigint
-  /** Bytes of its data. */
-  size: number
 }
 
 export function doomedOf({ path, value, zxid, size }: SpooledPath): Doomed {
@@ -84,15 +80,10 @@ export class Deleter {
 
   /** Those that are what was counted, or gone, and those that were made anew since. */
   async #asCounted(doomed: readonly Doomed[]): Promise<[Doomed[], Doomed[]]> {
-    const [same, others]: [Doomed[], Doomed[]] = [[], []]
     const watched = doomed.filter(({ version }) => version !== ANY_VERSION)
-    const mzxids = await this.#location.mzxids(watched)
-    const found = new Map(watched.map(({ path }, at) => [path, mzxids[at]]))
-    for (const one of doomed) {
-      const mzxid = found.get(one.path) ?? null
-      // What cannot be seen is deleted by its version.
-      ;(mzxid === null || mzxid === one.mzxid ? same : others).push(one)
-    }
+    const anew = await madeAnew(this.#location, watched)
+    const same = doomed.filter(({ path }) => !anew.has(path))
+    const others = doomed.filter(({ path }) => anew.has(path))
     return [same, others]
   }
 

@@ -285,11 +285,6 @@ export interface TreeTarget extends TreeSource {
   beforeWrites(tell: (changes: readonly Change[]) => void): void
   /** From now on nothing is overwritten or deleted before the record has what it was. */
   keepUndo(record: UndoRecord): void
-  /**
-   * When each was last set or made, which costs less than its Stat and ACL; `null` where it is gone or not shown.
-   * `size`: bytes of its data, as far as is known.
-   */
-  mzxids(znodes: readonly { path: string; size: number }[]): Promise<(bigint | null)[]>
   /** A reader through the writing session. */
   readonly settled: TreeReader
   /** The zxid of the last acknowledged write of this run that left one (setACL leaves none); 0n before the first. */

@@ -124,10 +124,6 @@ export class StagedTarget implements TreeTarget {
   /** A run that is broken off leaves nothing of a file. */
   beforeWrites(): void {}
 
-  async mzxids(znodes: readonly unknown[]): Promise<null[]> {
-    return znodes.map(() => null)
-  }
-
   markProof(): void {}
 
   keepUndo(): void {}

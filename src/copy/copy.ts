@@ -1,23 +1,19 @@
 /** The job `copy`: begin, march and write, delete what is extra, prove. */
-import type { JournalReader, Run, RunEnd, RunInfo } from '../journal/index.ts'
+import type { JournalReader, Run } from '../journal/index.ts'
 import { withAclMap } from '../tree/acl-map.ts'
-import type { Side } from '../tree/contracts.ts'
 import { type CounterRules, counterRules, NO_COUNTERS } from '../tree/counter-rules.ts'
-import { Directory } from '../tree/directory.ts'
 import { OccupiedRefusal, SafetyRefusal } from '../tree/errors.ts'
 import type { JobContext, JobEvent, JobResult } from '../tree/events.ts'
 import { withLosses } from '../tree/losses.ts'
-import { type MarchOptions, type MarchStart, march } from '../tree/march.ts'
+import { type MarchOptions, march } from '../tree/march.ts'
 import { plural } from '../tree/plural.ts'
-import { czxidOfRoot } from '../tree/same-root.ts'
 import { Pace } from '../tree/windows.ts'
 import type { Data } from '../tree/znode.ts'
-import { ZxidRanges } from '../tree/zxid-ranges.ts'
 import { standing, stoodStill } from '../verify/stillness.ts'
 import type { TallyOptions } from '../verify/tally.ts'
 import { consistencyOf } from '../verify/verify.ts'
 import { inheritHashes, lookFirst, type SecondLook } from './again.ts'
-import { type Beginning, begin, type CopyJob, isKnown } from './begin.ts'
+import { type Beginning, begin, type CopyJob } from './begin.ts'
 import { CopyHand } from './copy-hand.ts'
 import { Counters } from './counters.ts'
 import { collectExtras, deleteExtras } from './deletion.ts'
@@ -32,12 +28,15 @@ import { dataDigest, intentsOf } from './intents.ts'
 import { Kinds } from './kinds.ts'
 import type { Looks } from './looks.ts'
 import { EPHEMERAL_FAILS, keeps, leavesRoot, outcomeOptions } from './options.ts'
+import { OwnWrites } from './own-writes.ts'
 import { type Proof, prove } from './prove.ts'
 import { rememberProof, stillAsProved } from './proved.ts'
 import { QuietWatch } from './quiet.ts'
 import { Quotas } from './quotas.ts'
 import { Recorder } from './recorder.ts'
 import { Repairer } from './repair.ts'
+import { czxidsOf, Roots } from './roots.ts'
+import { startOf } from './start.ts'
 import { TemporaryAccess } from './temporary-access.ts'
 
 export type { CopyJob } from './begin.ts'
@@ -55,20 +54,6 @@ export async function copy(job: CopyJob, context: JobContext): Promise<JobResult
 /** Paths in one sentence. */
 const MOST_NAMED = 10
 
-/** What the run was begun with; a target root that it made itself is on record since. */
-function rootsOf({ info }: Run): Record<Side, bigint | null> {
-  return { source: info.sourceIdentity.czxid, target: info.targetIdentity?.czxid ?? null }
-}
-
-/** Which zxids of the target are this run's, see `RunInfo`. */
-type Written = Pick<RunEnd, 'lastWrite' | 'lateWrites'>
-
-/** When both sides were begun to be compared, and what a part that was broken off wrote after that. */
-interface Proven {
-  position: bigint
-  lateWrites?: ZxidRanges
-}
-
 class Copy {
   readonly #job: CopyJob
   readonly #context: JobContext
@@ -78,17 +63,12 @@ class Copy {
   readonly #steps: CounterRules
   readonly #kinds: Kinds
   readonly #quiet: QuietWatch
+  readonly #own: OwnWrites
+  readonly #roots: Roots
   /** A refusal leaves the run as one that can be resumed. */
   #keepsRun = false
-  /** The target's newest zxid before anything was written. */
-  #targetBefore: bigint | null = null
-  /** The source root's czxid. */
-  #sourceRoot: bigint | null = null
-  #targetReplaced = false
   /** Why what was copied is not one tree. */
   #replaced: string | null = null
-  /** Both sides were equal as they were then, or at a later look. */
-  #proved: Proven | null = null
 
   constructor(job: CopyJob, context: JobContext) {
     this.#job = job
@@ -107,6 +87,8 @@ class Copy {
       descendTargetOnly: options.deleteExtras,
       signal: context.signal,
     }
+    this.#own = new OwnWrites(job.target)
+    this.#roots = new Roots(job.source, job.target)
     this.#quiet = new QuietWatch(job.source, this.#march, context.emit)
   }
 
@@ -178,8 +160,8 @@ class Copy {
     const { source, target, journal, options } = this.#job
     const { looks, since, begun } = beginning
     const { previous } = looks
-    this.#targetBefore = await target.position()
-    this.#sourceRoot = await czxidOfRoot(source)
+    this.#own.before = await target.position()
+    await this.#roots.remember()
     const rules = this.#tallyOptions(since).counters
     const skipRoot = leavesRoot(target, options)
     if (beginning.resumed && (await stillAsProved(run, source, target, this.#march, rules, skipRoot)))
@@ -204,8 +186,8 @@ class Copy {
         for (const event of said) this.#context.emit(event)
         inheritHashes(journal, previous, run)
         this.#context.counts.unchanged = look.tally.znodes
-        this.#proved = look
-        await this.#rememberTarget(run)
+        this.#own.proved = look
+        await this.#roots.recordTarget(run)
         const consistency = consistencyOf(look.tally, 0, await stoodStill(source, start))
         return this.#conclude(run, beginning, { tally: look.tally, consistency }, 0)
       }
@@ -284,21 +266,21 @@ class Copy {
         options: { ...options, filter: this.#march.filter },
         context: this.#context,
         since: beginning.since,
-        rootMade: async () => this.#rememberTarget(run),
+        rootMade: async () => this.#roots.recordTarget(run),
       })
-      const start = this.#start(run, beginning)
+      const start = startOf(run, beginning, options)
       const whole = await march(source, target, hand, this.#march, start)
       if (!whole || signal.aborted) return interrupted(this.#context.counts, hand.moved)
       await hand.finish()
       if (beginning.resumed && extras !== null && counts.failed === 0)
         await collectExtras(this.#job, extras, this.#march, this.#context)
       if (extras !== null)
-        await deleteExtras(this.#job, extras, this.#kinds.refused, rootsOf(run), this.#context)
+        await deleteExtras(this.#job, extras, this.#kinds.refused, czxidsOf(run), this.#context)
       if (beginning.resumed && counts.deleted > 0) await forgetEmptied(run, target)
       // Of `/` it is the oldest child, which may be one of those that were deleted.
-      if (signal.aborted && counts.deleted > 0) await this.#rememberTarget(run)
+      if (signal.aborted && counts.deleted > 0) await this.#roots.recordTarget(run)
       if (signal.aborted) return interrupted(this.#context.counts, hand.moved)
-      await this.#rememberTarget(run)
+      await this.#roots.recordTarget(run)
       if (!options.verify) {
         await this.#finishAcls(run)
         return await this.#unproven(run, beginning, hand, extras?.stayed ?? 0)
@@ -322,12 +304,12 @@ class Copy {
       )
       if (!proof.whole) return interrupted(this.#context.counts, proof.tally.moved)
       // Its final ACL may let nobody of ours look at the root.
-      await this.#rememberTarget(run)
-      this.#proved = proof
+      await this.#roots.recordTarget(run)
+      this.#own.proved = proof
       rememberProof(
         run,
         proof,
-        await this.#written(proof),
+        await this.#own.since(proof),
         counts.failed + beginning.reserved + this.#kinds.refused,
       )
       await this.#finishAcls(run)
@@ -357,39 +339,6 @@ class Copy {
   /** Everything below is written and proved: nothing of the temporary identity stays. */
   async #finishAcls(run: Run): Promise<void> {
     this.#context.counts.failed += await finishAcls(run, this.#job.target, this.#context.emit)
-  }
-
-  /** A resumed run goes on with the directories that were not done. */
-  #start(run: Run, { resumed, targetExists }: Beginning): MarchStart {
-    // Its row comes with the acknowledgement of the root itself; without it there is nothing to go on with.
-    if (!resumed || run.directory('') === null) return { from: 'root', target: targetExists }
-    const directories: Directory[] = []
-    for (let last: string | undefined; ; ) {
-      const page = run.pending(1000, last)
-      for (const { path, watermark, childHash, children, emptyTarget } of page) {
-        // The sums are of what was settled; of a directory that a proof found to differ, that is nothing.
-        const settled = watermark === null ? {} : { watermark, childHash, children }
-        const directory = new Directory(path, null, { inSource: true, inTarget: true, ...settled })
-        // It was there already, and keeps its counter.
-        const { keepExisting, made } = this.#job.options
-        if (keepExisting && !emptyTarget && made?.byUs(path) !== true) directory.sequence = 0
-        directories.push(directory)
-      }
-      last = page.at(-1)?.path
-      if (page.length < 1000) break
-    }
-    return { from: 'directories', directories: directories.reverse() }
-  }
-
-  async #rememberTarget(run: Run): Promise<void> {
-    const { target } = this.#job
-    const identity = await target.identity()
-    if (!isKnown(identity)) return
-    const before = run.info.targetIdentity
-    // Of `/` it is the oldest child, which may be one of those that are copied.
-    if (target.rootPath !== '/' && before !== null && before.czxid !== identity.czxid)
-      this.#targetReplaced = true
-    run.setTargetIdentity(identity)
   }
 
   async #plan(beginning: Beginning): Promise<JobResult> {
@@ -439,7 +388,7 @@ class Copy {
     const leftOut = beginning.reserved + this.#kinds.refused
     const quiet = await this.#quiet.still()
     if (quiet === null) return null
-    this.#replaced = await this.#replacedSource()
+    this.#replaced = await this.#roots.sourceReplaced()
     return { counts: this.#context.counts, leftOut, quiet, replaced: this.#replaced }
   }
 
@@ -450,14 +399,6 @@ class Copy {
     return { ...result, status: 'incomplete', message: this.#replaced }
   }
 
-  async #replacedSource(): Promise<string | null> {
-    const { source } = this.#job
-    const now = await czxidOfRoot(source)
-    if (now === this.#sourceRoot) return null
-    const what = now === null ? 'removed' : 'removed and made anew'
-    return `The source root ${source.name} was ${what} while it was copied, so what was copied is not one tree.`
-  }
-
   async #unproven(run: Run, beginning: Beginning, hand: CopyHand, stayed: number): Promise<JobResult> {
     const { counts } = this.#context
     const ending = await this.#afterwards(run, beginning)
@@ -466,8 +407,7 @@ class Copy {
     // Where what is extra goes, all of it was looked for at the end.
     const before = this.#job.options.deleteExtras ? 0 : beginning.unlike
     const unequal = before + hand.unlike + stayed
-    if (this.#targetReplaced)
-      ending.replaced ??= `The target root ${this.#job.target.name} was made anew by somebody else during the copy, and nothing was verified.`
+    ending.replaced ??= this.#roots.targetReplaced()
     return unproven(ending, { unequal, moved: hand.moved, digest })
   }
 
@@ -492,7 +432,7 @@ class Copy {
     const { counts, emit } = this.#context
     const { sourceDigest, targetDigest, consistency, lastWrite, lateWrites } = run.info
     // What it could not look at now may be somebody's since.
-    this.#proved = { position: lastWrite ?? 0n, lateWrites }
+    this.#own.proved = { position: lastWrite ?? 0n, lateWrites }
     this.#job.target.markProof()
     this.#remindOfSkipped(run, new Recorder(run, true, this.#job.target, this.#context))
     await this.#finishAcls(run)
@@ -525,41 +465,16 @@ class Copy {
   }
 
   async #finish(run: Run, result: JobResult, looks: Looks): Promise<void> {
-    const verified = this.#job.options.verify && result.status === 'done'
-    const written =
-      this.#proved !== null && result.status === 'done'
-        ? await this.#written(this.#proved)
-        : this.#lastOf(run.info, result, looks)
-    run.finish(result.status, {
-      message: result.message,
-      verified,
-      sourceDigest: result.digest.source,
-      targetDigest: result.digest.target,
-      ...written,
-      counts: result.counts,
-      consistency: result.consistency,
+    const { status, message, digest, counts, consistency } = result
+    run.finish(status, {
+      message,
+      verified: this.#job.options.verify && status === 'done',
+      sourceDigest: digest.source,
+      targetDigest: digest.target,
+      ...(await this.#own.atEnd(run.info, status, looks)),
+      counts,
+      consistency,
     })
-  }
-
-  /** All that was there when the proof began was proved since; what we wrote after that is known, or not all of it. */
-  async #written({ position, lateWrites: earlier }: Proven): Promise<Written> {
-    const { lateWrites } = this.#job.target
-    // One has arrived unheard: up to now all is taken for ours.
-    if (lateWrites === null) return { lastWrite: (await this.#job.target.position()) || null, lateWrites }
-    return { lastWrite: position || null, lateWrites: ZxidRanges.of([...(earlier ?? []), ...lateWrites]) }
-  }
-
-  /**
-   * A run that wrote nothing that leaves a zxid stands on the last write of the one before it, or on what it found; one
-   * that was refused before it wrote, or that has not seen all that several others saw a part of, on nothing.
-   */
-  #lastOf({ lastWrite, lateWrites, wrote }: RunInfo, { status }: JobResult, looks: Looks): Written {
-    const { target } = this.#job
-    if (target.lastWrite) return { lastWrite: target.lastWrite, lateWrites: null }
-    if (lastWrite || (status === 'refused' && !wrote)) return { lastWrite, lateWrites }
-    const before = status === 'done' ? looks.latest : looks.previous
-    if (before?.lastWrite) return { lastWrite: before.lastWrite, lateWrites: before.lateWrites }
-    return { lastWrite: looks.latest === null ? this.#targetBefore : null, lateWrites: null }
   }
 
   #tallyOptions(since: bigint): TallyOptions {

@@ -296,14 +296,17 @@ describe('rule 1: our own writes are ours, also', () => {
     onTestFinished(() => proxy.close())
     const args = ['copy', '--journal', freshJournal(), from.location, proxy.connectString + to.root]
     const SET_DATA = 5
+    const arrived = async () => {
+      while ((await dataOf(to, 'd00000/z000001')) !== 'v2');
+    }
     let cuts = 0
     proxy.alterRequest = (frame, { index }) => {
       if (index === 0 || frame.readInt32BE(8) !== SET_DATA || cuts++ > 0) return frame
       proxy.alterReply = () => null
-      setTimeout(() => {
+      void arrived().then(() => {
         proxy.cut()
         proxy.alterReply = (reply) => reply
-      }, 200)
+      })
       return frame
     }
     const slowly = [...args, '--rate', '200', '--concurrency', '1', '--settle', '100ms']

@@ -1,4 +1,5 @@
 /** What a copy only passes through on the target: its own `/`, and what only leads to what a filter lets in. */
+import type { ChildProcess } from 'node:child_process'
 import { expect, onTestFinished, test } from 'vitest'
 import { connect, Place, pair, plant } from '../helpers/places.ts'
 import { freshJournal, killedAt, meanwhile, zkferry } from '../helpers/zkferry.ts'
@@ -87,4 +88,43 @@ test('--delete keeps a directory that holds what only leads on, and says so', as
   expect(skipped()).toEqual(['x: holds-what-stays'])
   expect(await to.client.exists(to.at('x/y/z'))).toBeNull()
   expect(await to.client.exists(to.at('x/y'))).not.toBeNull()
+})
+
+test('a copy to / is compared with its journal, without the root that it left', async () => {
+  const [{ from }, to] = [await pair('leads'), await ownServer()]
+  await plant(from, { '': 'the source’s', a: '1', b: null, 'b/c': '2' })
+  const journal = freshJournal()
+  expect((await zkferry(['copy', '--journal', journal, from.location, to.location])).code).toBe(0)
+  const compared = () => zkferry(['verify', '--from-journal', journal, to.location])
+  expect((await compared()).code).toBe(0)
+  await to.client.setData('/b/c', Buffer.from('3'))
+  const { code, differences } = await compared()
+  expect([code, differences()]).toEqual([1, ['b: data']])
+})
+
+test('a copy to / goes on after it was interrupted while it deleted the oldest child there', async () => {
+  const [{ from }, to] = [await pair('leads'), await ownServer()]
+  await plant(from, { '': null, a: '1' })
+  await plant(to, { zz: null })
+  await plant(to, { m: null })
+  for (let at = 0; at < 20; at++)
+    await plant(to, Object.fromEntries(Array.from({ length: 300 }, (_, k) => [`m/${at}-${k}`, null])))
+  const args = [
+    'copy',
+    '--merge',
+    '--delete',
+    '--yes',
+    '--journal',
+    freshJournal(),
+    from.location,
+    to.location,
+  ]
+  const onStart = async (child: ChildProcess) => {
+    while (child.exitCode === null && (await to.client.exists('/zz')) !== null);
+    child.kill('SIGINT')
+  }
+  expect((await zkferry(args, { onStart: (child) => void onStart(child) })).code).toBe(130)
+  const { code, stderr } = await zkferry(args)
+  expect(code, stderr).toBe(0)
+  expect((await to.client.getChildren('/')).children.sort()).toEqual(['a', 'zookeeper'])
 })

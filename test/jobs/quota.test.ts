@@ -1,4 +1,7 @@
 /** `copy --quota`: limits go along to the target's paths, and the servers' own tallies there are right. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { OPEN_ACL } from '../../src/zookeeper/index.ts'
 import { connect, Place, parseAcl, place, plant, plantMany, type Version } from '../helpers/places.ts'
@@ -179,4 +182,14 @@ test('quotas that runs of ours have set follow the source; data that somebody se
   expect(copied.code, copied.stderr).toBe(0)
   expect(await read(to, '', 'limits')).toBe('count=4000,bytes=-1')
   expect((await zkferry(args)).code).toBe(7)
+})
+
+test('--quota from a place without quotas is refused before anything is written', async () => {
+  const [from, to] = [await place('3.9.5', 'quota-file'), await place('3.9.5', 'quota-file-to')]
+  await plant(from, { '': null, a: '1' })
+  const archive = `archive:${join(mkdtempSync(join(tmpdir(), 'zkferry-quota-')), 'a.zkferry')}#/app`
+  expect((await zkferry(['copy', from.location, archive])).code).toBe(0)
+  const { code, summary } = await zkferry(['copy', '--quota', archive, to.location])
+  expect([code, summary.message]).toEqual([2, expect.stringContaining('has no quotas beside its tree')])
+  expect(await to.client.exists(to.root)).toBeNull()
 })

@@ -1,8 +1,11 @@
 /** A root that somebody removes and makes anew while the tool deletes below it, or compares with it. */
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { type Place, pair, place, plant, plantMany } from '../helpers/places.ts'
 import { contents, readTree } from '../helpers/read-tree.ts'
-import { DELETING, freshJournal, meanwhile, SOME_DONE } from '../helpers/zkferry.ts'
+import { DELETING, freshJournal, meanwhile, SOME_DONE, zkferry } from '../helpers/zkferry.ts'
 
 /** Removes what is there as fast as can be, and makes another tree in its place. */
 async function replace(where: Place, make: () => Promise<void>): Promise<void> {
@@ -69,3 +72,32 @@ test.each([[], ['--no-verify']])('a copy whose source root goes is not done: %j'
   expect(code, stderr).toBe(1)
   expect(summary.message).toContain('was removed while it was copied')
 })
+
+test.each([[], ['--no-verify']])(
+  'an archive of a source root that was made anew meanwhile is not whole, and restores as that: %j',
+  async (...flags) => {
+    const { from, to } = await pair('replaced')
+    await plantMany(from, 20, 50)
+    const archive = `archive:${join(mkdtempSync(join(tmpdir(), 'zkferry-replaced-')), 'a.zkferry')}#/app`
+    const args = [
+      'copy',
+      ...flags,
+      '--rounds',
+      '0',
+      '--rate',
+      '300',
+      '--concurrency',
+      '1',
+      from.location,
+      archive,
+    ]
+    const made = await meanwhile([...args, '--journal', freshJournal()], SOME_DONE, () =>
+      replace(from, () => plant(from, { '': null })),
+    )
+    expect(made.code, made.stderr).toBe(3)
+    expect(made.summary.message).toContain('is not one tree')
+    const restored = await zkferry(['copy', archive, to.location])
+    expect(restored.code, restored.stderr).toBe(3)
+    expect(restored.summary.message).toContain('is not one tree')
+  },
+)

@@ -100,11 +100,15 @@ describe('what an application has done on the target since a copy was interrupte
     const args = command(both)
     await interrupted(args)
     expect((await zkferry(['rmr', '--yes', to.location])).code).toBe(0)
+    const { data } = await from.client.getData(from.at('d00000/z000001'))
+    // The source's data, and an ACL of their own.
+    const like = { data: String(data), acl: ['31:ip:127.0.0.1'] }
     for (const where of [to, other]) {
-      await plant(where, { '': null, d00000: null, 'd00000/z000000': 'theirs' })
+      await plant(where, { '': null, d00000: null, 'd00000/z000000': 'theirs', 'd00000/z000001': like })
       const { code, stderr } = await zkferry([...args.slice(0, -1), where.location, '--restart'])
       expect(code, stderr).toBe(0)
       expect((await where.client.getData(where.at('d00000/z000000'))).data?.toString()).toBe('theirs')
+      expect((await where.client.getACL(where.at('d00000/z000001'))).acl).toMatchObject([{ scheme: 'ip' }])
     }
   })
 })
